@@ -1,0 +1,27 @@
+"""Every night: settle yesterday and publish its report.
+
+Reads     the record           Writes   derived tables, rollups in InfluxDB, reports/<site>/<day>
+Re-run    always safe: every step replaces its own day
+Backfill  from the UI, for any range of days
+When red  docs/runbook.md#daily
+"""
+
+from airflow.sdk import dag, task_group
+from barograph_airflow.assets import DERIVED, RECORD, REPORTS
+from barograph_airflow.schedules import DEFAULTS, day_and_sites, local_day
+from barograph_airflow.steps import grace, sites, step
+
+
+@dag(schedule=local_day(), params=day_and_sites(), max_active_runs=4, doc_md=__doc__, **DEFAULTS)
+def daily():
+    @task_group(prefix_group_id=False)
+    def each(site):
+        settled = step("settle", site=site, inlets=[RECORD], outlets=[DERIVED], minutes=120, at_once=1)
+        reported = step("report", site=site, inlets=[DERIVED], outlets=[REPORTS], minutes=30, at_once=2)
+
+        settled >> reported
+
+    grace() >> each.expand(site=sites())
+
+
+daily()

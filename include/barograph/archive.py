@@ -1,0 +1,151 @@
+"""The record and the derived tables, as Delta tables. Only home of delta and deltalake.
+
+record/readings, record/rejects   append-only, by UTC day; written by writers (drain, import:<id>, replay:<id>)
+derived/*                         one whole (site, local day) at a time, by settle alone
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from barograph import schemas
+from barograph.settings import Settings
+from barograph.transforms.cleaning import once
+from barograph.windows import Window, iso, merged
+
+DUPLICATE_REACH = timedelta(hours=1)
+"""How far in event time the original of a duplicate is looked for. Copies have one identity and nearly one time."""
+
+PROPERTIES = {
+    # A commit leaves four files: without these the log grows until an append takes seconds.
+    "delta.logRetentionDuration": "interval 2 days",
+    "delta.deletedFileRetentionDuration": "interval 2 days",
+    "delta.checkpointInterval": "100",
+    # Delta's memory of batch ids; older ones are found by their rows, see `rows_of`.
+    "delta.setTransactionRetentionDuration": "interval 30 days",
+}
+
+
+@dataclass(frozen=True)
+class Archive:
+    root: str
+    """A folder or an object store's URL; record/ and derived/ lie in it."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Archive:
+        return cls(settings.archive_root)
+
+    def path(self, table: str) -> str:
+        return f"{self.root}/{'record' if table in schemas.RECORD else 'derived'}/{table}"
+
+    def version(self, table: str) -> int | None:
+        """The table's latest version, or None where nobody wrote it yet."""
+        found = self._table(table)
+        return None if found is None else found.version()
+
+    def create(self, spark: SparkSession) -> None:
+        """Make the tables that are not there yet."""
+        for table, columns in {**schemas.RECORD, **schemas.DERIVED}.items():
+            if not DeltaTable.is_deltatable(self.path(table)):
+                partitions = "day" if table in schemas.RECORD else "site, day"
+                properties = ", ".join(f"'{name}' = '{value}'" for name, value in PROPERTIES.items())
+                spark.sql(
+                    f"CREATE TABLE IF NOT EXISTS delta.`{self.path(table)}` ({columns}) USING delta "
+                    f"PARTITIONED BY ({partitions}) TBLPROPERTIES ({properties})"
+                )
+
+    def append(self, rows: DataFrame, table: str, writer: str, batch: int, facts: dict[str, Any]) -> None:
+        """Add a batch to the record. Delta skips it, without an error, if `batch` is not above the writer's last."""
+        (
+            _shaped(rows, table)
+            .write.format("delta")
+            .mode("append")
+            .option("txnAppId", writer)
+            .option("txnVersion", str(batch))
+            .option("userMetadata", json.dumps({"writer": writer, "batch": batch, **facts}))
+            .save(self.path(table))
+        )
+
+    def rows_of(self, table: str, batch: int, columns: Sequence[str] = ("batch",)) -> pa.Table:
+        """What the record holds of one batch, without Spark; Delta's statistics lead to its files."""
+        found = self._table(table)
+        if found is None:
+            return pa.table({column: [] for column in columns})
+        return found.to_pyarrow_dataset().to_table(columns=list(columns), filter=pc.field("batch") == batch)
+
+    def all_rows(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
+        """The record's readings of these windows as they came, duplicates too."""
+        return spark.read.format("delta").load(self.path("readings")).where(_inside(windows))
+
+    def read(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
+        """The record's readings of these windows, each once. What survives depends on the record alone."""
+        near = merged(window.widened(DUPLICATE_REACH, DUPLICATE_REACH) for window in windows)
+        return self.all_rows(spark, near).transform(once).where(_inside(windows, partitioned=False))
+
+    def replace_day(self, rows: DataFrame, table: str, site: str, day: date) -> None:
+        """Put one whole (site, day) in the place of what was there."""
+        (
+            _shaped(rows, table)
+            .write.format("delta")
+            .mode("overwrite")
+            .option("replaceWhere", f"site = '{site}' and day = '{day.isoformat()}'")
+            .save(self.path(table))
+        )
+
+    def commits(self, table: str, writer: str) -> list[dict[str, Any]]:
+        """What the commits of a writer say about themselves, oldest first, as far back as the log is kept."""
+        found = self._table(table)
+        history = found.history() if found else []
+        told = [json.loads(commit["userMetadata"]) for commit in history if commit.get("userMetadata")]
+        return [facts for facts in reversed(told) if facts.get("writer") == writer]
+
+    def latest_batch(self, writer: str) -> int | None:
+        """The highest batch of a writer that the record knows, or None."""
+        tables = [self._table(table) for table in schemas.RECORD]
+        versions = [table.transaction_version(writer) for table in tables if table]
+        return max((version for version in versions if version is not None), default=None)
+
+    def days(self) -> list[date]:
+        """The UTC days of which the record has readings."""
+        found = self._table("readings")
+        return sorted(date.fromisoformat(part["day"]) for part in found.partitions()) if found else []
+
+    def derived(self, table: str, site: str, day: date, columns: list[str] | None = None) -> pa.Table:
+        """One settled (site, day) of a derived table, without Spark; empty where it was not settled."""
+        found = self._table(table)
+        if found is None:
+            return pa.table({})
+        return found.to_pyarrow_table(partitions=[("site", "=", site), ("day", "=", day.isoformat())], columns=columns)
+
+    def _table(self, table: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.path(table))
+        except TableNotFoundError:
+            return None
+
+
+def _shaped(rows: DataFrame, table: str) -> DataFrame:
+    """Exactly the table's columns, in its order and types."""
+    return rows.to(StructType.fromDDL({**schemas.RECORD, **schemas.DERIVED}[table]))
+
+
+def _inside(windows: Sequence[Window], partitioned: bool = True) -> str:
+    """A condition on event time; with the partitions named, Delta reads nothing else."""
+    conditions = [
+        f"(time >= timestamp '{iso(window.start)}' and time < timestamp '{iso(window.end)}'"
+        + (f" and day between '{window.utc_days()[0]}' and '{window.utc_days()[-1]}')" if partitioned else ")")
+        for window in windows
+        if window.length
+    ]
+    return " or ".join(conditions) or "false"

@@ -1,0 +1,71 @@
+"""Every error Barograph raises on purpose. The message says what happened, to what, and what to try.
+
+A library's exception becomes one of these once, at its edge, with ``from``.
+"""
+
+
+class BarographError(Exception):
+    """Something a person can act on; the CLI prints it without a traceback."""
+
+    exit_code = 1
+
+
+class DocumentError(BarographError):
+    """A settings, site or rules file is wrong; every problem names file, line, field and a hint."""
+
+    exit_code = 2
+
+
+class SettingsError(BarographError):
+    """The environment or the secrets folder does not allow a start."""
+
+    exit_code = 2
+
+
+class PortError(BarographError):
+    """A serial port cannot be opened, or was lost."""
+
+
+class FrameError(BarographError):
+    """A frame that cannot be decoded; `reason` is one of readings.REASONS and goes to `rejects`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class SpoolFull(BarographError):
+    """The spool has reached its quota; what comes now is counted as lost."""
+
+
+class ServiceUnavailable(BarographError):
+    """A server (Kafka, PostgreSQL, InfluxDB, Spark, Airflow) does not answer."""
+
+
+class JobFailed(BarographError):
+    """Spark gave up on a query; the message is its own first line, the server's log has the rest."""
+
+
+class WriterBusy(BarographError):
+    """Another process holds the lock of this writer of the record."""
+
+
+class LedgerError(BarographError):
+    """What was counted does not agree with what was stored: stop loudly, never guess."""
+
+
+class LogChanged(LedgerError):
+    """A Kafka partition no longer holds the offsets that a planned batch needs."""
+
+
+class SinkError(BarographError):
+    """InfluxDB refused or did not take points; nothing already sent is harmed by sending again."""
+
+
+class ReportError(BarographError):
+    """A report cannot be made or found."""
+
+
+class BackupError(BarographError):
+    """A backup or restore failed; the previous backups are untouched."""

@@ -1,0 +1,52 @@
+"""Rows to line protocol, in Spark SQL. A point is overwritten by its identity; nothing here reads the clock.
+
+temperature,device=fridge-1,site=demo,zone=cold-wall value=4.5,flag=1i 1795334400123456
+                                                                       `- microseconds
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+COUNTS = ("count", "good", "suspect", "fail", "missing")
+FLOATS = ("min", "max", "mean", "median", "stddev", "first", "last", "completeness")
+
+
+def reading_lines(refined: DataFrame) -> DataFrame:
+    """One `line` per reading; one that was measured badly has a flag and no value."""
+    return _lines(refined, [_float("value"), _integer("flag")], F.col("time"))
+
+
+def window_lines(windows: DataFrame) -> DataFrame:
+    """One `line` per window, at its end."""
+    return _lines(windows, [*map(_float, FLOATS), *map(_integer, COUNTS)], F.col("end"))
+
+
+def rollup_lines(rollups: DataFrame) -> DataFrame:
+    """One `line` per rollup, at its start; the tag `period` tells minutes, hours and days apart."""
+    return _lines(rollups, [*map(_float, FLOATS), *map(_integer, COUNTS)], F.col("start"), ("period",))
+
+
+def _lines(rows: DataFrame, fields: list[Column], time: Column, more_tags: tuple[str, ...] = ()) -> DataFrame:
+    tags = sorted(("device", "site", "zone", *more_tags))
+    key = F.concat_ws(
+        ",", _escaped("metric", ", "), *(F.concat(F.lit(f"{tag}="), _escaped(tag, ",= ")) for tag in tags)
+    )
+    line = F.concat_ws(" ", key, F.concat_ws(",", *fields), F.unix_micros(time).cast("string"))
+    return rows.select(line.alias("line"))
+
+
+def _float(name: str) -> Column:
+    return F.concat(F.lit(f"{name}="), F.col(name).cast("string"))
+
+
+def _integer(name: str) -> Column:
+    return F.concat(F.lit(f"{name}="), F.col(name).cast("string"), F.lit("i"))
+
+
+def _escaped(name: str, characters: str) -> Column:
+    text = F.col(name)
+    for character in characters:
+        text = F.replace(text, F.lit(character), F.lit(f"\\{character}"))
+    return text

@@ -1,0 +1,123 @@
+"""judge: fold the batch's readings into the alarms, from the last state before anything that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from sqlalchemy import Engine
+
+from barograph.archive import Archive
+from barograph.ingest.refine import refined
+from barograph.readings import GOOD
+from barograph.registry import Site
+from barograph.rules.judge import Judged, Key, PointState, State
+from barograph.rules.judge import judge as fold
+from barograph.rules.model import Rule
+from barograph.settings import Settings
+from barograph.state import alarms
+from barograph.state.ledger import Batch
+from barograph.windows import EPOCH, Window
+
+RuleBook = dict[str, tuple[Rule, str]]
+"""Rule's name -> (rule, site)."""
+
+
+def judge(
+    spark: SparkSession,
+    settings: Settings,
+    archive: Archive,
+    sites: Sequence[Site],
+    book: RuleBook,
+    engine: Engine,
+    batch: Batch,
+) -> dict[str, int]:
+    """Judge one batch. Returns counts of what it opened, cleared and withdrew."""
+    if alarms.judged_later(engine, batch.batch):
+        return {"judged_later": 1}
+    rules = [rule for rule, _ in book.values()]
+    touched = _first_touched(archive, batch, rules)
+    newest, since = _before(engine, batch.batch, touched)
+    base = {key: point for key, point in newest.items() if key[0] in book}
+    for key, point in since.items():
+        if point is None:
+            base.pop(key, None)
+        else:
+            base[key] = point
+    readings = _readings(spark, settings, archive, sites, batch, touched, since) if since else []
+    state, events = fold(base, readings, rules, batch.horizon)
+    return alarms.record(
+        engine,
+        batch,
+        state,
+        {key: point.last if point else None for key, point in since.items()},
+        events,
+        book,
+        timedelta(seconds=settings.ingest.historical_after),
+    )
+
+
+def _first_touched(archive: Archive, batch: Batch, rules: Sequence[Rule]) -> dict[Key, datetime]:
+    """For every watched point the batch has readings of: the earliest of them."""
+    if not rules or not batch.touched:
+        return {}
+    rows = archive.rows_of("readings", batch.batch, ["device", "metric", "time"])
+    earliest = rows.group_by(["device", "metric"]).aggregate([("time", "min")]).to_pylist()
+    return {
+        (rule.rule, row["device"], row["metric"]): row["time_min"]
+        for row in earliest
+        for rule in rules
+        if rule.watches(row["device"], row["metric"])
+    }
+
+
+def _before(engine: Engine, batch: int, touched: dict[Key, datetime]) -> tuple[State, dict[Key, PointState | None]]:
+    """The newest state, and for each touched point its newest state from before its earliest touched reading."""
+    newest: State | None = None
+    since: dict[Key, PointState | None] = {}
+    waiting = set(touched)
+    for _, state in alarms.states(engine, batch):
+        newest = state if newest is None else newest
+        for key in list(waiting):
+            point = state.get(key)
+            if point is None or point.last < touched[key]:
+                since[key] = point
+                waiting.discard(key)
+        if not waiting:
+            break
+    return newest or {}, {**since, **dict.fromkeys(waiting, None)}
+
+
+def _readings(
+    spark: SparkSession,
+    settings: Settings,
+    archive: Archive,
+    sites: Sequence[Site],
+    batch: Batch,
+    touched: dict[Key, datetime],
+    since: dict[Key, PointState | None],
+) -> Iterable[Judged]:
+    """Good readings of the touched points in the order of time, as the record had them after this batch."""
+    start = min(point.last if point else touched[key] for key, point in since.items())
+    if start >= batch.horizon:
+        return []
+    rows: DataFrame = (
+        refined(spark, settings, archive, sites, [Window(start, batch.horizon)])
+        .where((F.col("flag") == GOOD) & (F.col("batch") <= batch.batch))
+        .where(F.col("metric").isin(*{metric for _, _, metric in since}))
+        .where(F.col("device").isin(*{device for _, device, _ in since}))
+        .select("device", "metric", F.unix_micros("time").alias("micros"), "value", "historical")
+        .orderBy("time", "device", "metric")
+    )
+    table = rows.toArrow()
+    columns = (table.column(name).to_pylist() for name in table.column_names)
+    return [
+        Judged(device, metric, _moment(micros), value, historical)
+        for device, metric, micros, value, historical in zip(*columns, strict=True)
+    ]
+
+
+def _moment(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,90 @@
+"""What we talk about: frames as they travel, readings as they are kept, and the words for what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from barograph.windows import iso, utc
+
+Value = float | int | bool | None
+
+MAX_FRAMES_PER_MESSAGE = 500
+
+# QARTOD flags; the worst of a reading's tests is its flag.
+GOOD, UNKNOWN, SUSPECT, FAIL, MISSING = 1, 2, 3, 4, 9
+FLAGS = {GOOD: "good", UNKNOWN: "unknown", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"}
+
+# Why something is in `rejects`. Said once, so that counters, pages and runbook use the same words.
+REASONS = {
+    "not_utf8": "the bytes are not UTF-8 text",
+    "not_json": "the text is not a JSON object or an array of them",
+    "too_long": "no line end within the longest line that the port allows",
+    "no_fields": "the line does not have the fields that its format declares",
+    "no_device": "the frame does not say which device it is from",
+    "bad_device": "the device's name is too long, or has control characters",
+    "bad_metric": "the metric's name is too long, or has characters that no metric has",
+    "bad_time": "the time is not ISO 8601",
+    "clock_ahead": "the time lies further in the future than any clock may be off",
+    "clock_behind": "the time lies before 2000: the device has lost its clock",
+    "clock_skew": "the device's clock is too far from the collector's",
+    "not_a_number": "the value is not a number",
+    "not_finite": "the value is NaN, infinite, or too large for a float64",
+    "no_values": "the frame has no values",
+    "spool_full": "the spool was full, so readings were lost; the detail says how many",
+}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What one device said at once: the unit that travels.
+
+    `time` is UTC with microseconds. (device, boot, seq) is the frame's identity; producers that have none leave both
+    None and are identified by where in Kafka they stand. A value that was measured badly is None; a metric that was
+    not measured is absent.
+    """
+
+    device: str
+    values: dict[str, Value]
+    time: datetime | None = None
+    seq: int | None = None
+    boot: str | None = None
+    port: str | None = None
+    raw: str | None = None
+    historical: bool = False
+
+
+def encoded(frames: list[Frame]) -> bytes:
+    """One message of the topic `readings`: a JSON frame, or an array of up to 500 frames of one device.
+
+    {"device":"sensor3","time":"2026-11-22T08:00:00.123456Z","seq":41,"boot":"5f0c","port":"usb:0403:6001:A1",
+     "values":{"temperature":21.5,"humidity":40.2},"raw":"..."}
+    """
+    if not 0 < len(frames) <= MAX_FRAMES_PER_MESSAGE:
+        raise ValueError(f"a message holds 1 to {MAX_FRAMES_PER_MESSAGE} frames, not {len(frames)}")
+    if len({frame.device for frame in frames}) > 1:
+        raise ValueError("the frames of one message must be of one device")
+    wire = [_wire(frame) for frame in frames]
+    return json.dumps(wire[0] if len(wire) == 1 else wire, separators=(",", ":"), allow_nan=False).encode()
+
+
+def decoded(message: bytes) -> list[Frame]:
+    """The inverse of `encoded`, for tests and tools; drain parses with transforms.parsing. Raises ValueError."""
+    content = json.loads(message)
+    frames = content if isinstance(content, list) else [content]
+    return [Frame(**{**frame, "time": utc(frame["time"]) if frame.get("time") else None}) for frame in frames]
+
+
+def _wire(frame: Frame) -> dict[str, object]:
+    facts = {
+        "device": frame.device,
+        "time": iso(frame.time) if frame.time else None,
+        "seq": frame.seq,
+        "boot": frame.boot,
+        "port": frame.port,
+        "historical": frame.historical or None,
+        "values": frame.values,
+        "raw": frame.raw,
+    }
+    return {name: fact for name, fact in facts.items() if fact is not None}

@@ -1,0 +1,154 @@
+"""The registry: which devices stand where, what they measure, and how often. One validated folder per site.
+
+A site's folder holds site.yaml (this), rules.yaml (barograph.rules.model) and formats/ (barograph.collector).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from barograph import documents
+from barograph.errors import DocumentError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:\-]{0,99}$")]
+"""A name that people type: letters, digits, space and `_ . : -`."""
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,49}$")]
+"""A name that also stands in paths and addresses."""
+
+UNREGISTERED = "unregistered"
+"""The zone of a device that sends without being in the registry."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Point(Strict):
+    """A measuring point: one metric of one device, with the limits of what is stored there."""
+
+    low: float | None = None
+    """Below this the goods suffer. Drawn in the report; alarms are rules, see rules.yaml."""
+    high: float | None = None
+    valid_min: float | None = None
+    """Overrides the metric's own range: a reading outside is flagged FAIL."""
+    valid_max: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Point:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        return self
+
+
+class Device(Strict):
+    """One sensor board. `cadence` is the seconds between its frames."""
+
+    device: Name
+    name: str = ""
+    zone: Slug
+    kind: Slug = "sensor"
+    cadence: float = Field(default=30.0, gt=0, le=86_400)
+    points: dict[Name, Point] = {}
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def label(self) -> str:
+        return self.name or self.device
+
+
+class Port(Strict):
+    """A serial port by URL, and the declared format of what comes out of it.
+
+    A `url` without a scheme that is not absolute lies in the data folder: `run/ports/cold-wall`.
+    """
+
+    port: Slug
+    url: str
+    format: Slug
+    baud: int = Field(default=9600, ge=50, le=4_000_000)
+    device: Name | None = None
+    """The device of a port on which the frames do not say who sent them."""
+    max_line: int = Field(default=4096, ge=16, le=2_000_000)
+    """The longest line in bytes; what is longer is rejected as `too_long`."""
+    max_skew: float | None = Field(default=86_400.0, gt=0)
+    """Seconds that a device's own clock may differ from ours; null trusts any clock (replay of old recordings)."""
+
+
+class Site(Strict):
+    """One shop, plant or house."""
+
+    site: Slug
+    name: str
+    timezone: str = "UTC"
+    devices: list[Device] = []
+    ports: list[Port] = []
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("is not a time zone. Use a name such as Europe/Berlin") from error
+        return name
+
+    @model_validator(mode="after")
+    def _unique(self) -> Site:
+        for kind, names in (
+            ("device", [device.device for device in self.devices]),
+            ("port", [port.port for port in self.ports]),
+        ):
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"{kind} {', '.join(sorted(twice))} is registered twice")
+        return self
+
+    def device(self, name: str) -> Device | None:
+        return next((device for device in self.devices if device.device == name), None)
+
+    def point(self, device: str, metric: str) -> Point:
+        found = self.device(device)
+        return found.points.get(metric, Point()) if found else Point()
+
+
+def read_site(folder: Path) -> Site:
+    """Read and check `folder`/site.yaml. Raises DocumentError."""
+    return documents.read(folder / "site.yaml", Site)
+
+
+def read_sites(folder: Path) -> list[Site]:
+    """All sites below `folder`, sorted by name. Raises DocumentError, also where two sites claim one device."""
+    folders = sorted(path.parent for path in folder.glob("*/site.yaml"))
+    if not folders:
+        raise DocumentError(
+            f"{folder}: no site here. Make a folder with a site.yaml in it; include/sites/demo is an example."
+        )
+    sites = [read_site(path) for path in folders]
+    owner: dict[str, str] = {}
+    for path, site in zip(folders, sites, strict=True):
+        for device in site.devices:
+            if device.device in owner:
+                raise DocumentError(
+                    f"{path / 'site.yaml'}: device {device.device} already belongs to site {owner[device.device]}. "
+                    "A device is at one site: rename one of them."
+                )
+            owner[device.device] = site.site
+    return sites
+
+
+def choose_site(folder: Path, name: str | None) -> Site:
+    """The named site, or the only one. Raises DocumentError."""
+    sites = read_sites(folder)
+    chosen = [site for site in sites if name in (None, site.site)]
+    if len(chosen) != 1:
+        raise DocumentError(
+            f"{f'No site {name}' if name else 'Which site?'} Choose one of: {', '.join(site.site for site in sites)}."
+        )
+    return chosen[0]

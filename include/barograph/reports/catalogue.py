@@ -1,0 +1,109 @@
+"""What SQL knows for reports: the alarms of a day, and which revisions were published. Only SQL of the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, func, insert, or_, select
+from sqlalchemy.exc import OperationalError
+
+from barograph.errors import ServiceUnavailable
+from barograph.reports.data import Alarm
+from barograph.settings import Settings
+from barograph.state.engine import connect, writer_lock
+from barograph.state.tables import alarms, reports
+from barograph.windows import Window
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published revision of a day."""
+
+    site: str
+    day: date
+    revision: int
+    fingerprint: str
+    inputs: dict[str, Any]
+    """Of what it was made; `manifest` is the sha256 of its report.json, which vouches for all other files."""
+    folder: str
+    """Below the reports folder."""
+
+
+class Catalogue(Protocol):
+    def lock(self, site: str, day: date) -> AbstractContextManager[None]:
+        """Only one at a time publishes a day. Raises WriterBusy."""
+
+    def alarms(self, site: str, window: Window) -> list[Alarm]:
+        """Those that were open at some time of the window."""
+
+    def latest(self, site: str, day: date) -> Entry | None: ...
+
+    def add(self, entry: Entry) -> None: ...
+
+
+@dataclass(frozen=True)
+class SqlCatalogue:
+    engine: Engine
+
+    @classmethod
+    def of(cls, settings: Settings) -> SqlCatalogue:
+        return cls(connect(settings))
+
+    def lock(self, site: str, day: date) -> AbstractContextManager[None]:
+        return writer_lock(self.engine, f"report:{site}:{day}")
+
+    def alarms(self, site: str, window: Window) -> list[Alarm]:
+        wanted = (
+            select(alarms)
+            .where(alarms.c.site == site, alarms.c.state != "withdrawn", alarms.c.opened < window.end)
+            .where(or_(alarms.c.cleared.is_(None), alarms.c.cleared > window.start))
+        )
+        with self._answering() as engine, engine.connect() as connection:
+            rows = connection.execute(wanted).mappings().all()
+        return [
+            Alarm(
+                **{name: row[name] for name in ("rule", "severity", "device", "metric", "limit", "value", "started",
+                                                "cleared", "historical", "message")},
+                above=row["value"] is None or row["value"] >= row["limit"],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def latest(self, site: str, day: date) -> Entry | None:
+        wanted = (
+            select(reports)
+            .where(reports.c.site == site, reports.c.day == day.isoformat())
+            .order_by(reports.c.revision.desc())
+            .limit(1)
+        )
+        with self._answering() as engine, engine.connect() as connection:
+            row = connection.execute(wanted).mappings().first()
+        if row is None:
+            return None
+        return Entry(site, day, row["revision"], row["fingerprint"], row["inputs"], row["folder"])
+
+    def add(self, entry: Entry) -> None:
+        with self._answering() as engine, engine.begin() as connection:
+            connection.execute(
+                insert(reports).values(
+                    site=entry.site,
+                    day=entry.day.isoformat(),
+                    revision=entry.revision,
+                    fingerprint=entry.fingerprint,
+                    inputs=entry.inputs,
+                    folder=entry.folder,
+                    made=func.now(),
+                )
+            )
+
+    @contextmanager
+    def _answering(self) -> Iterator[Engine]:
+        try:
+            yield self.engine
+        except OperationalError as error:
+            where = self.engine.url.render_as_string()
+            raise ServiceUnavailable(f"PostgreSQL does not answer at {where}: {error}") from error

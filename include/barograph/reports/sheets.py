@@ -1,0 +1,132 @@
+"""A report for other programs: its readings and figures as CSV, its whole content as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from barograph.readings import FLAGS
+from barograph.reports.data import LAYOUT, ReportData, Series, total
+from barograph.reports.findings import Finding, Findings
+from barograph.reports.page import chart_name
+from barograph.windows import iso
+
+READINGS = ("device", "metric", "time_utc", "time_local", "value", "unit", "flag")
+SUMMARY = (
+    "zone", "device", "label", "metric", "unit", "count", "good", "expected", "completeness",
+    "min", "mean", "median", "max", "low", "high", "outside_seconds", "gaps", "gap_seconds",
+)  # fmt: skip
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe(text: str) -> str:
+    """Outside text as a CSV cell: a spreadsheet must not take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def readings_csv(data: ReportData) -> bytes:
+    """One row for each reading, by device, metric and time."""
+    page = io.BytesIO()
+    schema = pa.schema([(name, pa.float64() if name == "value" else pa.string()) for name in READINGS])
+    with arrow_csv.CSVWriter(page, schema, write_options=arrow_csv.WriteOptions(quoting_style="needed")) as writer:
+        for series in data.series:
+            if len(series.times):
+                writer.write_table(_rows(series, data.timezone, schema))
+    return page.getvalue()
+
+
+def _rows(series: Series, timezone: str, schema: pa.Schema) -> pa.Table:
+    times = pa.array(series.times).cast(pa.timestamp("us", "UTC"))
+    size = len(times)
+    names = pa.array([FLAGS.get(flag, str(flag)) for flag in range(128)])
+    columns = {
+        "device": pa.repeat(safe(series.device), size),
+        "metric": pa.repeat(safe(series.metric.name), size),
+        "time_utc": pc.strftime(times, format="%Y-%m-%dT%H:%M:%SZ"),
+        "time_local": pc.strftime(times.cast(pa.timestamp("us", timezone)), format="%Y-%m-%dT%H:%M:%S%Ez"),
+        "value": pa.array(series.values, mask=np.isnan(series.values)),
+        "unit": pa.repeat(safe(series.metric.unit), size),
+        "flag": names.take(pa.array(series.flags)),
+    }
+    return pa.table(columns, schema=schema)
+
+
+def summary_csv(data: ReportData) -> bytes:
+    """One row for each metric of each device."""
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(SUMMARY)
+    for row in summaries(data):
+        writer.writerow([safe(cell) if isinstance(cell, str) else cell for cell in map(row.get, SUMMARY)])
+    return page.getvalue().encode()
+
+
+def summaries(data: ReportData) -> Iterator[dict[str, Any]]:
+    for device in data.devices:
+        for series in device.series:
+            yield {
+                "zone": device.zone,
+                "device": device.device,
+                "label": device.label,
+                "metric": series.metric.name,
+                "unit": series.metric.unit,
+                **asdict(series.statistics),
+                "low": series.low,
+                "high": series.high,
+                "outside_seconds": total(series.outside).total_seconds(),
+                "gaps": len(series.gaps),
+                "gap_seconds": total(series.gaps).total_seconds(),
+                "chart": chart_name(series),
+            }
+
+
+def inputs(data: ReportData) -> dict[str, Any]:
+    """What the report was made from, in short."""
+    return {
+        "layout": LAYOUT,
+        "rows": data.rows,
+        "alarms": len(data.alarms),
+        "batches": list(data.ledger.batches) if data.ledger else None,
+    }
+
+
+def report_json(data: ReportData, findings: Findings, revision: int, files: dict[str, str]) -> bytes:
+    """`files` is name -> sha256 of all others, so that this one file vouches for the folder."""
+    content = {
+        "site": data.site,
+        "name": data.name,
+        "day": data.day.isoformat(),
+        "timezone": data.timezone,
+        "revision": revision,
+        "fingerprint": data.fingerprint,
+        "window": {"start": iso(data.window.start), "end": iso(data.window.end)},
+        "verdict": findings.verdict,
+        "headline": findings.headline,
+        "wrong": [_finding(finding) for finding in findings.wrong],
+        "notes": [_finding(finding) for finding in findings.notes],
+        "ledger": {name: getattr(data.ledger, name) for name in ("read", "stored", "duplicate", "rejected")}
+        if data.ledger
+        else None,
+        "alarms": [
+            asdict(alarm) | {"started": iso(alarm.started), "cleared": iso(alarm.cleared) if alarm.cleared else None}
+            for alarm in data.alarms
+        ],
+        "series": list(summaries(data)),
+        "inputs": inputs(data),
+        "files": files,
+    }
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {"kind": finding.kind, "text": str(finding), "note": finding.note}

@@ -1,0 +1,1 @@
+"""Rules and their judgement: pure, no clock, no input or output."""

@@ -1,0 +1,258 @@
+"""One settings object: frozen, typed, read once at an entry point, then passed on.
+
+Only this module reads the environment.
+A setting comes from, first found wins: an environment variable (`BAROGRAPH_KAFKA__BROKERS`), the data folder's
+settings.yaml (`kafka: {brokers: ...}`), the default here. Secrets are files of mode 0600 in one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from barograph import documents
+from barograph.errors import SettingsError
+from barograph.registry import Slug
+
+PREFIX = "BAROGRAPH_"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+PORT_OFFSETS = {
+    "spark_live": 2,
+    "spark_history": 3,
+    "airflow": 80,
+    "influxdb": 86,
+    "kafka": 92,
+    "kafka_controller": 93,
+    "postgres": 432,
+}
+"""Where each server listens on loopback: `port_base` plus this."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Section):
+    brokers: str = ""
+    """Comma-separated host:port; empty means the local stack's."""
+    topics: list[str] = ["readings"]
+    """Topics with readings. The collector writes the first; drain reads all of them."""
+    rejects: str = "rejects"
+    partitions: int = Field(default=4, ge=1)
+    retention_hours: int = Field(default=24 * 7, ge=1)
+
+
+class InfluxSettings(Section):
+    url: str = ""
+    org: str = "barograph"
+    readings: str = "readings"
+    windows: str = "windows"
+    rollups: str = "rollups"
+    operations: str = "operations"
+    windows_days: int = Field(default=7, ge=1)
+    """Retention of the windows bucket; readings and rollups are kept for ever."""
+    lines_per_request: int = Field(default=5_000, ge=1, le=50_000)
+    timeout: float = 30.0
+    """Seconds until a request counts as failed."""
+    patience: float = 120.0
+    """Seconds to go on trying while InfluxDB answers 429 or 5xx, or not at all."""
+
+
+class PostgresSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = 0
+    database: str = "barograph"
+    user: str = "barograph"
+
+
+class SparkSettings(Section):
+    live: str = ""
+    """Spark Connect URL of the server that serves `ingest` alone."""
+    history: str = ""
+    """Spark Connect URL of the server for settling, imports and questions; may be the same one."""
+    timeout: float = 300.0
+    """Seconds until a request to Spark counts as failed."""
+
+
+class IngestSettings(Section):
+    interval: int = Field(default=60, ge=10, le=3600)
+    """Seconds between runs of `ingest`."""
+    max_messages: int = Field(default=200_000, ge=1)
+    """Most Kafka messages in one batch; the rest waits for the next."""
+    max_ahead: float = 86_400.0
+    """Seconds a reading may lie ahead of Kafka's timestamp before it is rejected as clock_ahead."""
+    live_hours: float = 24.0
+    """Older readings are left to `daily`: ingest records and judges them, but neither refines nor loads them."""
+    default_cadence: float = 10.0
+    """Seconds between frames of a device that is not registered."""
+    historical_after: float = 3600.0
+    """An alarm event this many seconds older than its batch's horizon is history: recorded, nobody is notified."""
+
+
+class ReportSettings(Section):
+    timezone: str = ""
+    """Reporting time zone of this deployment, which schedules `daily`; empty means the first site's."""
+    grace: int = Field(default=900, ge=0)
+    """Seconds that a scheduled `daily` waits for late readings."""
+
+
+class CollectorSettings(Section):
+    spool_megabytes: int = Field(default=512, ge=1)
+    """Quota of the on-disk spool; beyond it readings are lost, counted and shown."""
+    keep_acked: float = 60.0
+    """Seconds that acknowledged entries stay spooled: one broker's acks are page cache."""
+    reopen: float = 2.0
+    """Seconds between attempts to open a lost port."""
+
+
+class BackupSettings(Section):
+    repository: str = ""
+    """A restic repository: a folder, or what restic calls a backend. Empty means `backups` in the data folder."""
+    keep_daily: int = 14
+    keep_weekly: int = 8
+    keep_monthly: int = 12
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    home: Path
+    """The data folder: all that is kept, and nothing else."""
+    port_base: int = Field(default=28_000, ge=1024, le=60_000)
+    host: str = "127.0.0.1"
+    sites: Path = Path("sites")
+    archive: str = ""
+    """Where the record and the derived tables lie: a folder or an object store's URL; empty means the data folder."""
+    secrets: Path = Path("secrets")
+    default_site: Slug | None = None
+    """The site of devices that are not registered; the first one unless said."""
+    airflow_url: str = ""
+
+    kafka: KafkaSettings = KafkaSettings()
+    influx: InfluxSettings = InfluxSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    spark: SparkSettings = SparkSettings()
+    ingest: IngestSettings = IngestSettings()
+    reports: ReportSettings = ReportSettings()
+    collector: CollectorSettings = CollectorSettings()
+    backups: BackupSettings = BackupSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    def port(self, server: str) -> int:
+        return self.port_base + PORT_OFFSETS[server]
+
+    def path(self, *parts: str) -> Path:
+        return self.home.joinpath(*parts)
+
+    @property
+    def sites_folder(self) -> Path:
+        return self.home / self.sites
+
+    @property
+    def secrets_folder(self) -> Path:
+        return self.home / self.secrets
+
+    @property
+    def reports_folder(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def archive_root(self) -> str:
+        return self.archive or str(self.home)
+
+    @property
+    def brokers(self) -> list[str]:
+        return (self.kafka.brokers or f"{self.host}:{self.port('kafka')}").split(",")
+
+    @property
+    def influx_url(self) -> str:
+        return self.influx.url or f"http://{self.host}:{self.port('influxdb')}"
+
+    @property
+    def airflow_address(self) -> str:
+        return self.airflow_url or f"http://{self.host}:{self.port('airflow')}"
+
+    @property
+    def postgres_port(self) -> int:
+        return self.postgres.port or self.port("postgres")
+
+    @property
+    def restic_repository(self) -> str:
+        return self.backups.repository or str(self.path("backups"))
+
+    def spark_url(self, server: str) -> str:
+        """The Spark Connect URL of `live` or `history`, with its token."""
+        configured = self.spark.live if server == "live" else self.spark.history
+        if configured:
+            return configured
+        # By the name localhost only: with a token and 127.0.0.1 the client speaks TLS, and the server does not.
+        return f"sc://localhost:{self.port(f'spark_{server}')}/;token={self.secret('spark_token')}"
+
+    def secret(self, name: str) -> str:
+        """Read one secret. Raises SettingsError if it is missing, or if others than its owner can read it."""
+        path = self.secrets_folder / name
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"No secret {name} in {self.secrets_folder} ({error.strerror}). "
+                "`barograph stack up` makes them on the first run; set BAROGRAPH_SECRETS if they lie elsewhere."
+            ) from error
+        if stat.S_IMODE(mode) & 0o077 and not self._mounted_secret:
+            raise SettingsError(f"{path} can be read by others. Run: chmod 600 {path}")
+        return text
+
+    @cached_property
+    def _mounted_secret(self) -> bool:
+        return str(self.secrets_folder).startswith("/run/secrets")
+
+
+def data_folder(environment: dict[str, str] | None = None) -> Path:
+    """Where the data folder is: BAROGRAPH_HOME, or `.barograph` in the checkout."""
+    environment = dict(os.environ) if environment is None else environment
+    return Path(environment.get(f"{PREFIX}HOME") or CHECKOUT / ".barograph").expanduser().absolute()
+
+
+def load_settings(home: Path | None = None) -> Settings:
+    """Read settings.yaml and the environment. Raises DocumentError or SettingsError that names every mistake."""
+    home = home.absolute() if home else data_folder()
+    path = home / "settings.yaml"
+    document = documents.load(path) if path.exists() else documents.Document(path, {}, {})
+    if not isinstance(document.data, dict):
+        raise SettingsError(f"{path}:1: must be a mapping such as `ingest: {{interval: 10}}`.")
+    try:
+        # An explicit folder wins over BAROGRAPH_HOME, which pydantic would otherwise prefer.
+        return Settings(**{**document.data, "home": home}).model_copy(update={"home": home})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problems(document, error))) from error
+
+
+def _problems(document: documents.Document, error: ValidationError) -> list[str]:
+    found: list[Any] = list(documents.describe(document, Settings, error))
+    return [
+        _in_environment(problem, place) if place not in document.lines else problem
+        for problem, place in zip(found, (item["loc"] for item in error.errors()), strict=True)
+    ]
+
+
+def _in_environment(problem: str, place: tuple[int | str, ...]) -> str:
+    variable = PREFIX + "__".join(str(part) for part in place).upper()
+    return f"{variable} in the environment: {problem.split(': ', 2)[-1]}" if variable in os.environ else problem

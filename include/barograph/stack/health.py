@@ -1,0 +1,184 @@
+"""How the stack is: a list of answers, each of which says why where it cannot say how. Works while things are down."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from barograph import kafka
+from barograph.collector import health as collector
+from barograph.errors import BarographError
+from barograph.settings import PORT_OFFSETS, Settings
+from barograph.stack import services
+from barograph.stack.airflow_api import Airflow
+from barograph.state import engine, tables
+from barograph.state.ledger import Ledger
+from barograph.windows import iso
+
+RUNS_SHOWN = 3
+MANY_WAITING = 5
+"""Ingest intervals' worth of runs without a batch, until the lag counts as a fault."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One line of `barograph status`. `ok` is None where it cannot be known, and `found` says why."""
+
+    part: str
+    name: str
+    ok: bool | None
+    found: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def look(settings: Settings, now: datetime) -> list[Answer]:
+    """All that can be said about this deployment."""
+    answers: list[Answer] = []
+    for part, ask in PARTS.items():
+        try:
+            answers += ask(settings, now)
+        except (BarographError, SQLAlchemyError, OSError) as error:
+            answers.append(Answer(part, part, None, f"unknown: {str(error).splitlines()[0]}"))
+    return answers
+
+
+def healthy(answers: list[Answer]) -> bool:
+    return all(answer.ok for answer in answers)
+
+
+def lag(settings: Settings) -> int:
+    """Messages that Kafka has and no finished batch holds. Raises ServiceUnavailable."""
+    ledger = Ledger(engine.connect(settings), "drain")
+    planned = ledger.positions()
+    unfinished = sum(part.messages for batch in ledger.unfinished() for part in batch.plan)
+    return unfinished + sum(_behind(log, planned) for log in kafka.offsets(settings, settings.kafka.topics))
+
+
+def _behind(log: kafka.PartitionOffsets, planned: dict[tuple[str, int], tuple[str, int]]) -> int:
+    topic_id, end = planned.get((log.topic, log.partition), ("", 0))
+    return max(0, log.end - max(log.beginning, end if topic_id == log.topic_id else 0))
+
+
+def _processes(settings: Settings, now: datetime) -> Iterator[Answer]:
+    for process in services.state(settings):
+        restarts = f", restarted {process.restarts} times" if process.restarts else ""
+        facts = {"pid": process.pid, "restarts": process.restarts, "seconds": round(process.seconds)}
+        if process.enabled:
+            yield Answer("process", process.name, process.ready, process.word + restarts, facts)
+        elif services.first_run_is_over(settings):
+            advice = f"not running; barograph stack start {process.name}"
+            yield Answer("process", process.name, process.name not in services.INPUT, advice)
+
+
+def _ports(settings: Settings, now: datetime) -> Iterator[Answer]:
+    for name in PORT_OFFSETS:
+        port = settings.port(name)
+        with socket.socket() as client:
+            client.settimeout(2)
+            open_ = client.connect_ex((settings.host, port)) == 0
+        yield Answer("port", name, open_, str(port) if open_ else f"{port}: nobody listens", {"port": port})
+
+
+def _lag(settings: Settings, now: datetime) -> Iterator[Answer]:
+    waiting = lag(settings)
+    latest = Ledger(engine.connect(settings), "drain").latest()
+    patience = settings.ingest.interval * MANY_WAITING
+    stuck = waiting > 0 and (latest is None or (now - latest.horizon).total_seconds() > patience)
+    yield Answer("kafka", "lag", not stuck, f"{waiting:,} messages not in the record yet", {"messages": waiting})
+
+
+def _collector(settings: Settings, now: datetime) -> Iterator[Answer]:
+    status = collector.read(settings.path("run", "collector.json"))
+    if status is None:
+        yield Answer("collector", "collector", None, "unknown: it has not written run/collector.json yet")
+        return
+    facts = status.model_dump(mode="json")
+    if not status.running(now):
+        yield Answer("collector", "collector", False, f"silent since {iso(status.updated)}", facts)
+        return
+    yield Answer(
+        "collector",
+        "collector",
+        status.broker_up is not False and status.spool_lost == 0,
+        f"{status.published:,} published, {status.spool_depth:,} spooled, {status.spool_lost:,} lost",
+        facts,
+    )
+    for name, port in status.ports.items():
+        rejected = sum(port.rejects.values())
+        said = f"{port.frames:,} frames, {rejected:,} rejected" if port.connected else port.error or "not open"
+        yield Answer("collector", name, port.connected, said)
+
+
+def _batch(settings: Settings, now: datetime) -> Iterator[Answer]:
+    latest = Ledger(engine.connect(settings), "drain").latest()
+    if latest is None:
+        yield Answer("ingest", "last batch", None, "unknown: none yet")
+        return
+    age = round((now - latest.horizon).total_seconds())
+    counts = latest.counts or {}
+    facts = {"batch": latest.batch, "age": age, "done": latest.done, "counts": counts, "gaps": latest.gaps}
+    balanced = not counts or counts["read"] == counts["stored"] + counts["duplicate"] + counts["rejected"]
+    late = age > settings.ingest.interval * MANY_WAITING
+    told = ", ".join(
+        f"{counts[name]:,} {name}" for name in ("read", "stored", "duplicate", "rejected") if name in counts
+    )
+    state = "done" if latest.done else "not done"
+    found = f"{latest.batch} of {age} s ago, {state}: {told or 'no counts'}"
+    yield Answer("ingest", "last batch", balanced and not late and not latest.gaps, found, facts)
+
+
+def _dags(settings: Settings, now: datetime) -> Iterator[Answer]:
+    with Airflow.of(settings) as airflow:
+        for problem in airflow.import_errors():
+            yield Answer("airflow", "import error", False, problem)
+        for dag in sorted(airflow.dags(), key=lambda dag: str(dag["dag_id"])):
+            name = dag["dag_id"]
+            runs = airflow.runs(name, limit=RUNS_SHOWN)
+            states = [run["state"] for run in runs]
+            ended = next((state for state in states if state in ("success", "failed")), None)
+            found = ("paused; " if dag["is_paused"] else "") + (", ".join(states) or "no run yet")
+            yield Answer("airflow", name, ended != "failed" and not dag["is_paused"], found, {"runs": states})
+
+
+def _alarms(settings: Settings, now: datetime) -> Iterator[Answer]:
+    """An open alarm is about the goods: the pipeline that found it is well."""
+    wanted = select(tables.alarms).where(tables.alarms.c.state == "open").order_by(tables.alarms.c.opened.desc())
+    with engine.connect(settings).connect() as connection:
+        rows = connection.execute(wanted).mappings().all()
+    for row in rows:
+        found = f"{row['severity']}: {row['message'] or row['rule']} since {iso(row['started'])}, worst {row['value']}"
+        facts = {name: row[name] for name in ("site", "rule", "severity", "device", "metric", "value")}
+        yield Answer("alarm", f"{row['device']} {row['metric']}", True, found, facts)
+    if not rows:
+        yield Answer("alarm", "open alarms", True, "none")
+
+
+def _report(settings: Settings, now: datetime) -> Iterator[Answer]:
+    newest = select(tables.reports).order_by(tables.reports.c.day.desc(), tables.reports.c.revision.desc()).limit(1)
+    with engine.connect(settings).connect() as connection:
+        row = connection.execute(newest).mappings().first()
+    if row is None:
+        yield Answer("report", "latest report", None, "unknown: none yet")
+        return
+    folder = settings.reports_folder / row["folder"]
+    facts = {"site": row["site"], "day": row["day"], "revision": row["revision"], "folder": str(folder)}
+    found = f"{row['site']} {row['day']}, revision {row['revision']}: {folder}"
+    yield Answer("report", "latest report", folder.exists(), found, facts)
+
+
+PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
+    "process": _processes,
+    "port": _ports,
+    "kafka": _lag,
+    "collector": _collector,
+    "ingest": _batch,
+    "airflow": _dags,
+    "alarm": _alarms,
+    "report": _report,
+}

@@ -1,0 +1,1 @@
+"""What must be remembered exactly, in SQL: the ledger of batches, alarms, reports, backups."""

@@ -1,0 +1,110 @@
+"""The tables of the `barograph` database. Times are UTC. Migrations in migrations/ build the same."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+batch_ids = Sequence("batch_ids", metadata=metadata)
+"""One sequence for all writers: a lower batch is an earlier one, whoever wrote it."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch", BigInteger, primary_key=True),
+    Column("writer", String, nullable=False, comment="txnAppId in the record: drain, import:<id>, replay:<id>"),
+    Column("dag_id", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("horizon", DateTime(timezone=True), nullable=False, comment="when it was planned"),
+    Column("plan", JSONB, nullable=False, comment="[{topic, topic_id, partition, start, end}], end not included"),
+    Column("gaps", JSONB, nullable=False, server_default="[]", comment="offsets that Kafka no longer had"),
+    Column("expected", JSONB, comment="counts of what was read: {messages, frames, read, readings, rejected}"),
+    Column("counts", JSONB, comment="{messages, frames, read, stored, duplicate, rejected} as found in the record"),
+    Column("touched", JSONB, comment="[[start, end], ...] of event time"),
+    Column("steps", JSONB, nullable=False, server_default="{}", comment="step -> what it did; absent is not done"),
+    Column("done", Boolean, nullable=False, server_default="false"),
+    Column("adopted", Boolean, nullable=False, server_default="false", comment="found in the record, not planned here"),
+    UniqueConstraint("writer", "dag_id", "run_id"),
+)
+
+fold_states = Table(
+    "fold_states",
+    metadata,
+    Column("batch", ForeignKey("batches.batch"), primary_key=True),
+    Column("horizon", DateTime(timezone=True), nullable=False),
+    Column("state", JSONB, nullable=False, comment="what judge remembers after this batch"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm", BigInteger, Identity(), primary_key=True),
+    Column("site", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("rule_version", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("metric", String, nullable=False),
+    Column("limit", Double, nullable=False),
+    Column("value", Double, comment="the worst value while it was open"),
+    Column("started", DateTime(timezone=True), nullable=False, comment="the first reading beyond the limit"),
+    Column("opened", DateTime(timezone=True), nullable=False, comment="when it had held long enough"),
+    Column("cleared", DateTime(timezone=True)),
+    Column("state", String, nullable=False, comment="open, cleared, withdrawn"),
+    Column("historical", Boolean, nullable=False, comment="recorded; nobody was notified"),
+    Column("message", String, nullable=False, server_default=""),
+    UniqueConstraint("rule", "device", "metric", "opened"),
+)
+Index("alarms_by_time", alarms.c.opened)
+
+alarm_events = Table(
+    "alarm_events",
+    metadata,
+    Column("event", BigInteger, Identity(), primary_key=True),
+    Column("rule", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("metric", String, nullable=False),
+    Column("transition", String, nullable=False, comment="opened, cleared"),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("value", Double),
+    Column("batch", BigInteger, nullable=False, comment="the batch that told us first"),
+    Column("withdrawn", BigInteger, comment="the batch whose late data took it back"),
+    UniqueConstraint("rule", "device", "metric", "transition", "time"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("fingerprint", String, nullable=False, comment="of everything the report was made from"),
+    Column("inputs", JSONB, nullable=False),
+    Column("folder", String, nullable=False, comment="below the reports folder"),
+    Column("made", DateTime(timezone=True), nullable=False),
+)
+
+backups = Table(
+    "backups",
+    metadata,
+    Column("snapshot", String, primary_key=True),
+    Column("taken", DateTime(timezone=True), nullable=False),
+    Column("contents", JSONB, nullable=False),
+)

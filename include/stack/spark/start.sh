@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# One Spark Connect server: SPARK_SERVER, SPARK_PORT, SPARK_MEMORY and SPARK_NICE say which.
+set -euo pipefail
+local_dir="$STACK_HOME/tmp/spark-$SPARK_SERVER"
+rm -rf "$local_dir"
+mkdir -p "$local_dir"
+
+# In the environment and not in an argument: `ps` shows arguments to everyone.
+SPARK_CONNECT_AUTHENTICATE_TOKEN="$(cat "$STACK_SECRETS/spark_token")"
+export SPARK_CONNECT_AUTHENTICATE_TOKEN
+
+exec "$STACK_PYTHON" -I -S "$STACK_FILES/guard.py" --grace 10 -- nice -n "$SPARK_NICE" "$SPARK_HOME/bin/spark-submit" \
+  --class org.apache.spark.sql.connect.service.SparkConnectServer \
+  --name "barograph-$SPARK_SERVER" \
+  --properties-file "$STACK_FILES/spark/connect.conf" \
+  --driver-memory "$SPARK_MEMORY" \
+  --driver-java-options "-Dlog4j2.configurationFile=$STACK_FILES/spark/log4j2.properties" \
+  --conf spark.connect.grpc.binding.port="$SPARK_PORT" \
+  --conf spark.local.dir="$local_dir" \
+  --conf spark.sql.warehouse.dir="$local_dir/warehouse" \
+  --jars "$STACK_SPARK_JARS" \
+  spark-internal

@@ -1,0 +1,10 @@
+"""What the DAGs hand to each other, for the lineage graph; schedules are by time."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+RECORD = Asset("record", uri="barograph://archive/record", group="barograph")
+DERIVED = Asset("derived", uri="barograph://archive/derived", group="barograph")
+REPORTS = Asset("reports", uri="barograph://reports", group="barograph")
+BACKUPS = Asset("backups", uri="barograph://backups", group="barograph")

@@ -1,0 +1,42 @@
+"""What the pages are, and where Airflow shows them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+from barograph.settings import load_settings
+
+from barograph_airflow.links import PREFIX, ROUTE, ReportLink
+
+
+class BarographPlugin(AirflowPlugin):
+    name = "barograph"
+    external_views: ClassVar[list[Any]] = [
+        {
+            "name": "Reports",
+            "href": f"{PREFIX}/reports",
+            "destination": "nav",
+            "url_route": ROUTE,
+            "nav_top_level": True,
+            "icon": f"{PREFIX}/static/icon.svg",
+        },
+        {
+            "name": "Barograph",
+            "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "barograph-run",
+        },
+    ]
+    operator_extra_links: ClassVar[list[Any]] = [ReportLink()]
+
+    # Every task process loads the plugin, but only the api-server asks for this: FastAPI costs seconds.
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        from barograph_airflow.ui.app import create_app
+
+        return [{"name": "Barograph", "app": create_app(load_settings()), "url_prefix": PREFIX}]
+
+
+PLUGIN = BarographPlugin

@@ -1,0 +1,80 @@
+"""When the DAGs run, and what their forms ask. Only interval timetables: a run is about a stretch of time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, DeltaDataIntervalTimetable, Param
+from barograph import registry
+from barograph.settings import load_settings
+
+DEFAULTS: dict[str, Any] = {
+    "catchup": False,
+    # Backfill reaches back to here.
+    "start_date": datetime(2000, 1, 1, tzinfo=UTC),
+    "tags": ["river"],
+    "default_args": {
+        "owner": "barograph",
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=5),
+    },
+}
+
+NO_BACKFILL: dict[str, Any] = {"allowed_run_types": ["scheduled", "manual", "asset_materialization"]}
+
+
+def zone() -> str:
+    """The reporting time zone of this deployment. Raises DocumentError, which Airflow shows as an import error."""
+    settings = load_settings()
+    return settings.reports.timezone or registry.read_sites(settings.sites_folder)[0].timezone
+
+
+def every_interval() -> DeltaDataIntervalTimetable:
+    return DeltaDataIntervalTimetable(timedelta(seconds=load_settings().ingest.interval))
+
+
+def local_day() -> CronDataIntervalTimetable:
+    """The interval is the local day, from midnight to midnight."""
+    return CronDataIntervalTimetable("0 0 * * *", timezone=zone())
+
+
+def nightly() -> CronDataIntervalTimetable:
+    """After `daily` has published, so that the backup has last night's reports."""
+    return CronDataIntervalTimetable("30 3 * * *", timezone=zone())
+
+
+def at_most() -> dict[str, Param]:
+    return {
+        "max_messages": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="At most this many messages",
+            description="The rest waits for the next run. Empty: as the settings say.",
+        ),
+    }
+
+
+def day_and_sites() -> dict[str, Param]:
+    names = [site.site for site in registry.read_sites(load_settings().sites_folder)]
+    return {
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Day",
+            description=f"One day, in {zone()}. Empty: the day of the run, which is yesterday for one started by hand. "
+            "For many days use Backfill.",
+        ),
+        "sites": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            examples=names,
+            title="Sites",
+            description="Only these. Empty: all.",
+        ),
+    }

@@ -1,0 +1,63 @@
+"""From a run's context to a stage's arguments, and from its summary to a few facts for XCom.
+
+Stages are imported where they are called: they bring Spark and Matplotlib, and a DAG file is parsed every minute.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from barograph import registry
+from barograph.errors import DocumentError
+from barograph.registry import Site
+from barograph.settings import Settings
+
+from barograph_airflow.schedules import zone
+from barograph_airflow.windows import day_of, horizon_of
+
+COUNTS = ("read", "stored", "duplicate", "rejected")
+
+
+def ingest(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+    from barograph.ingest.run import ingest
+
+    run = context["dag_run"]
+    done = ingest(settings, run.dag_id, run.run_id, horizon_of(context), context["params"].get("max_messages"))
+    sums = {name: sum(summary.counts.get(name, 0) for summary in done) for name in COUNTS}
+    return {"batches": [summary.batch for summary in done], **sums}
+
+
+def settle(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+    from barograph.settle import settle
+
+    day = day_of(context, zone())
+    summary = settle(settings, _site(settings, site), day)
+    return {"site": site, "day": day.isoformat(), **summary.counts}
+
+
+def report(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+    from barograph.reports.publish import report
+
+    made = report(settings, _site(settings, site), day_of(context, zone()))
+    return {
+        "site": made.site,
+        "day": made.day.isoformat(),
+        "revision": made.revision,
+        "changed": made.changed,
+        "verdict": made.verdict,
+        "headline": made.headline,
+    }
+
+
+def backup(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+    from barograph.backups import backup
+
+    summary = backup(settings, taken=horizon_of(context))
+    return {"snapshot": summary.snapshot, "bytes_added": summary.bytes_added}
+
+
+def _site(settings: Settings, name: str | None) -> Site:
+    for site in registry.read_sites(settings.sites_folder):
+        if site.site == name:
+            return site
+    raise DocumentError(f"{settings.sites_folder}: site {name} is gone. Clear the run's `sites` task to choose anew.")

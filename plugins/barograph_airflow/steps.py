@@ -1,0 +1,119 @@
+"""The tasks that DAGs are made of. A step looks up what its run is about, calls its stage, and tells what came out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+from barograph import registry
+from barograph.errors import DocumentError, LedgerError, SettingsError
+from barograph.settings import Settings, load_settings
+
+from barograph_airflow import stages
+from barograph_airflow.links import ReportLink
+
+Facts = Mapping[str, Any]
+
+STAGES: dict[str, Callable[[Settings, Any, str | None], Facts]] = {
+    "ingest": stages.ingest,
+    "settle": stages.settle,
+    "report": stages.report,
+    "backup": stages.backup,
+}
+
+HOPELESS = (DocumentError, SettingsError, LedgerError)
+"""Trying again does not help: a person has to look."""
+
+log = structlog.get_logger()
+
+
+def step(verb: str, site: Any = None, minutes: int = 15, at_once: int | None = None, **options: Any) -> Step:
+    """A task that does one verb of the river.
+
+    `minutes` is how long it may take, `at_once` how many of it may run at the same time in all runs of its DAG.
+    """
+    kind = ReportStep if verb == "report" else Step
+    if site is not None:
+        options["map_index_template"] = "{{ task.site }}"
+    return kind(
+        task_id=verb,
+        site=site,
+        execution_timeout=timedelta(minutes=minutes),
+        max_active_tis_per_dag=at_once,
+        doc_md=f"`{verb}`: see docs/runbook.md",
+        **options,
+    )
+
+
+def grace() -> Grace:
+    """Wait for late readings: only in scheduled runs, and without holding a slot."""
+    return Grace(task_id="grace")
+
+
+def sites() -> Any:
+    """The sites of this run, for `expand`."""
+    return Sites(task_id="sites").output
+
+
+class Step(BaseOperator):
+    template_fields = ("site",)
+    ui_color = "#dbe9f4"
+
+    def __init__(self, *, site: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.site = site
+
+    def execute(self, context: Any) -> Facts:
+        started = time.monotonic()
+        try:
+            facts = STAGES[self.task_id](load_settings(), context, self.site)
+        except HOPELESS as error:
+            raise AirflowFailException(str(error)) from error
+        seconds = round(time.monotonic() - started, 2)
+        log.info("step_done", step=self.task_id, **facts, **_pace(facts, seconds))
+        return {**facts, "seconds": seconds}
+
+
+class ReportStep(Step):
+    operator_extra_links = (ReportLink(),)
+
+
+class Sites(BaseOperator):
+    def execute(self, context: Any) -> list[str]:
+        settings = load_settings()
+        try:
+            known = [site.site for site in registry.read_sites(settings.sites_folder)]
+        except DocumentError as error:
+            raise AirflowFailException(str(error)) from error
+        asked = context["params"].get("sites") or known
+        strangers = sorted(set(asked) - set(known))
+        if strangers:
+            raise AirflowFailException(f"No site {', '.join(strangers)}. There are: {', '.join(known)}.")
+        return [name for name in known if name in asked]
+
+
+class Grace(BaseOperator):
+    def execute(self, context: Any) -> None:
+        run = context["dag_run"]
+        if run.run_type != "scheduled" or run.data_interval_end is None:
+            log.info("no_grace", why="only scheduled runs wait for late readings")
+            return
+        until = run.data_interval_end + timedelta(seconds=load_settings().reports.grace)
+        if until > datetime.now(UTC):
+            from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+            log.info("waiting", until=until.isoformat())
+            self.defer(trigger=DateTimeTrigger(moment=until), method_name="over")
+
+    def over(self, context: Any, event: Any = None) -> None:
+        log.info("grace_over")
+
+
+def _pace(facts: Facts, seconds: float) -> Facts:
+    handled = facts.get("read", facts.get("stored"))
+    return {"seconds": seconds} | ({"per_second": round(handled / seconds)} if handled and seconds else {})

@@ -1,0 +1,144 @@
+"""The published reports as the pages show them: cards by day, found by opaque id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+from barograph.errors import ReportError
+from barograph.reports import shelf
+from barograph.reports.shelf import Published
+from barograph.settings import Settings
+
+from barograph_airflow.links import page_id
+from barograph_airflow.ui import words
+
+SHOWN = 60
+"""Cards on one page."""
+
+WORDS = {"fine": "Fine", "events": "Events", "incomplete": "Incomplete", "empty": "No data"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One report as its card shows it. What comes from report.json is outside text."""
+
+    published: Published
+
+    @property
+    def key(self) -> str:
+        return page_id(self.published.site, self.published.day.isoformat())
+
+    @cached_property
+    def _summary(self) -> Mapping[str, Any]:
+        try:
+            return self.published.summary
+        except ReportError as error:
+            return {"headline": str(error)}
+
+    @property
+    def site(self) -> str:
+        return str(self._summary.get("name") or self.published.site)
+
+    @property
+    def day(self) -> date:
+        return self.published.day
+
+    @property
+    def revision(self) -> int:
+        return self.published.revision
+
+    @property
+    def revisions(self) -> list[int]:
+        return self.published.revisions
+
+    @property
+    def headline(self) -> str:
+        return str(self._summary.get("headline", ""))
+
+    @property
+    def verdict(self) -> str:
+        """One of ours, so that it may stand in a class attribute."""
+        verdict = self._summary.get("verdict")
+        return verdict if verdict in WORDS else "empty"
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.verdict]
+
+    @property
+    def thumbnail(self) -> str | None:
+        name = "charts/overview.png"
+        return name if (self.published.folder / name).is_file() else None
+
+
+@dataclass(frozen=True)
+class View:
+    """One page of the listing."""
+
+    months: list[tuple[str, list[Card]]]
+    sites: list[tuple[str, str]]
+    site: str | None
+    newer: bool
+    older: date | None
+
+
+class Shelf:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._days: dict[str, tuple[str, date]] = {}
+
+    def view(self, site: str | None, before: date | None) -> View:
+        everything = self._listing()
+        latest = {report.site: report for report in reversed(everything)}
+        ours = [report for report in everything if site in (None, report.site)]
+        wanted = [report for report in ours if before is None or report.day < before]
+        # Whole days only, or the next page would miss the rest of one.
+        last = wanted[SHOWN - 1].day if len(wanted) > SHOWN else None
+        shown = [report for report in wanted if last is None or report.day >= last]
+        cards = [Card(report) for report in shown]
+        return View(
+            months=[(name, list(group)) for name, group in groupby(cards, key=lambda card: words.month(card.day))],
+            sites=[(name, Card(latest[name]).site) for name in sorted(latest)],
+            site=site,
+            newer=before is not None,
+            older=last if len(shown) < len(wanted) else None,
+        )
+
+    def find(self, key: str, revision: int | None = None) -> Published:
+        """Raises ReportError."""
+        if key not in self._days:
+            self._listing()
+        if key not in self._days:
+            raise ReportError("There is no such report. It may have been moved away with its data folder.")
+        return shelf.find(self._settings, *self._days[key], revision)
+
+    def card(self, key: str, revision: int | None = None) -> Card:
+        return Card(self.find(key, revision))
+
+    def beside(self, key: str) -> tuple[Card | None, Card | None]:
+        """The reports of the same site before and after this one."""
+        here = self.find(key)
+        days = [Card(report) for report in self._listing() if report.site == here.site]
+        place = next(place for place, card in enumerate(days) if card.day == here.day)
+        return (days[place + 1] if place + 1 < len(days) else None), (days[place - 1] if place else None)
+
+    def cards_of(self, made: Iterable[Mapping[str, Any]]) -> list[Card]:
+        """The reports that a run published and that are still there."""
+        cards = []
+        for facts in made:
+            try:
+                day = date.fromisoformat(str(facts["day"]))
+                cards.append(Card(shelf.find(self._settings, str(facts["site"]), day, int(facts["revision"]))))
+            except (KeyError, ValueError, ReportError):
+                continue  # not a report, or gone since
+        return cards
+
+    def _listing(self) -> list[Published]:
+        found = shelf.listing(self._settings)
+        self._days = {page_id(report.site, report.day.isoformat()): (report.site, report.day) for report in found}
+        return found

@@ -1,0 +1,160 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from barograph import collector
+from barograph.collector import service
+from barograph.errors import DocumentError, WriterBusy
+from barograph.settings import Settings
+
+from tests.unit.collector.fakes import Broker, eventually
+from tests.unit.collector.ptys import Board
+
+SITE = """
+site: shop
+name: Shop
+ports: [{port: p1, url: run/ports/p1, format: board}]
+devices: [{device: fridge, zone: cold-wall}]
+"""
+
+
+@pytest.fixture
+def settings(tmp_path):
+    folder = tmp_path / "sites" / "shop"
+    (folder / "formats").mkdir(parents=True)
+    (folder / "site.yaml").write_text(SITE)
+    (folder / "formats" / "board.yaml").write_text("kind: json\ndevice: device\n")
+    return Settings(home=tmp_path)
+
+
+class Collecting:
+    def __init__(self, settings, broker):
+        self.stop = threading.Event()
+        self.thread = threading.Thread(
+            target=service.collect, args=(settings, self.stop), kwargs={"connect": broker.connect}
+        )
+        self.thread.start()
+
+    def close(self):
+        self.stop.set()
+        self.thread.join(15)
+        assert not self.thread.is_alive()
+
+
+def test_what_a_port_says_is_published_and_the_status_tells_it(tmp_path, settings):
+    """The pages and `barograph status` read one small file."""
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    board.say(b'{"device":"fridge","t":4.5}\n{"device":"stranger","t":1}\nrubbish\n')
+    assert eventually(lambda: len(broker.frames()) == 2 and len(broker.rejects()) == 1)
+    assert eventually(lambda: collector.status(settings).published == 3)
+
+    status = collector.status(settings)
+    port = status.ports["p1"]
+
+    assert (port.frames, port.readings, port.rejects, port.unregistered, port.opens) == (2, 2, {"not_json": 1}, 1, 1)
+    assert (os.getpid(), True, 0, 0) == (status.pid, status.broker_up, status.spool_depth, status.spool_lost)
+    assert status.running(datetime.now(UTC))
+    assert not status.running(datetime.now(UTC) + timedelta(minutes=1))
+    assert {status.boot} == {frame["boot"] for frame in broker.frames()}
+    running.close()
+    board.unplug()
+
+
+def test_stopping_flushes_and_what_cannot_be_flushed_is_there_after_the_next_start(tmp_path, settings, monkeypatch):
+    """A restart while the broker is down, the worst of both."""
+    monkeypatch.setattr(service, "FLUSH", 0.5)
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    broker.up = False
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    board.say(b"".join(b'{"device":"fridge","t":%d}\n' % number for number in range(100)))
+    assert eventually(lambda: collector.status(settings).spool_depth == 100)
+    running.close()
+
+    broker.up = True
+    again = Collecting(settings, broker)
+
+    assert eventually(lambda: len(broker.identities()) == 100)
+    assert [*range(100)] == [frame["values"]["t"] for frame in broker.frames()]
+    again.close()
+    board.unplug()
+
+
+def test_one_collector_a_data_folder(settings):
+    """The second one says who is in its way, and leaves the first alone."""
+    running = Collecting(settings, Broker())
+    assert eventually(lambda: collector.status(settings))
+
+    with pytest.raises(WriterBusy):
+        service.collect(settings, threading.Event())
+    running.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("formats/board.yaml", "kind: json\ndevise: id\n", "board.yaml:2: devise: is not a known field. Did you mean"),
+        ("site.yaml", SITE.replace("format: board", "format: bord"), "Formats there: board"),
+        ("site.yaml", SITE.replace("ports:", "prots:"), "Did you mean `ports`"),
+        ("site.yaml", "site: shop\nname: Shop\n", "has a port"),
+    ],
+)
+def test_a_wrong_site_is_refused_before_anything_is_opened(tmp_path, settings, file, text, expected):
+    """At the start somebody looks; at night nobody does."""
+    (tmp_path / "sites" / "shop" / file).write_text(text)
+
+    with pytest.raises(DocumentError) as refused:
+        service.collect(settings, threading.Event(), connect=Broker().connect)
+
+    assert expected in str(refused.value)
+    assert not (tmp_path / "spool").exists()
+
+
+def test_an_unknown_site_is_named_with_those_there_are(settings):
+    """`--site` is typed by hand."""
+    with pytest.raises(DocumentError, match="no site shpo. Sites here: shop"):
+        service.collect(settings, threading.Event(), site="shpo")
+
+
+PROCESS = """
+import sys
+from pathlib import Path
+from barograph import logs
+from barograph.collector import service
+from barograph.settings import Settings
+from tests.unit.collector.fakes import Broker
+logs.configure()
+broker = Broker()
+with service.stopped_by_signals() as stop:
+    service.collect(Settings(home=Path(sys.argv[1])), stop, connect=broker.connect)
+print(len(broker.frames()))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_flushes_and_exits_0(tmp_path, settings, number):
+    """A supervisor takes anything else for a crash."""
+    board = Board(tmp_path / "run/ports/p1")
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": "."},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected, within=20)
+    board.say(b"".join(b'{"device":"fridge","t":%d}\n' % number for number in range(1000)))
+    assert eventually(lambda: collector.status(settings).ports["p1"].frames == 1000)
+
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=15)
+
+    assert (process.returncode, output) == (0, "1000\n")
+    board.unplug()

@@ -1,0 +1,192 @@
+"""What is drawn, in numbers; and that the same data is the same picture, byte for byte."""
+
+import xml.etree.ElementTree as ET
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from barograph.archive import Archive
+from barograph.readings import FAIL
+from barograph.registry import Device, Point
+from barograph.reports import charts
+from barograph.reports.data import gather, micros
+from barograph.reports.overview import LANES, NARROW, WIDE, overview
+from barograph.testing import a_curve, a_site, an_alarm, readings, settled_day
+from barograph.windows import Window
+
+DAY = date(2026, 6, 17)
+WINDOW = Window.local_day(DAY, "Europe/Berlin")
+HOSTILE = '</text><script>alert("$x^2_{")</script> & \u202e\x1b[31m'
+
+
+def site(name="Dairy fridge", cadence=60.0, count=1):
+    point = {"temperature": Point(low=0, high=8)}
+    return a_site(*(Device(device=f"fridge-{place}", name=name, zone="cold", cadence=cadence, points=point)
+                    for place in range(1, count + 1)))  # fmt: skip
+
+
+def gathered(tmp_path, rows, day=DAY, alarms=(), of=None):
+    of = of or site()
+    settled_day(tmp_path, of, day, rows)
+    return gather(Archive(str(tmp_path)), of, day, alarms)
+
+
+def drawn(data, alarms=()):
+    with charts.style():
+        return charts.curve(data.series[0], data.devices[0].label, alarms, data.window, data.timezone)
+
+
+def line(figure, gid):
+    (found,) = [line for line in figure.axes[0].lines if line.get_gid() == gid]
+    return found
+
+
+def at(hours):
+    return WINDOW.start + timedelta(hours=hours)
+
+
+def test_a_gap_is_a_gap(tmp_path):
+    """The line breaks where the readings do, at the hour at which they did."""
+    rows = [row for row in readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
+            if not at(8) < row["time"] < at(9)]  # fmt: skip
+
+    figure = drawn(gathered(tmp_path, rows))
+    hours = line(figure, "curve").get_xdata()
+    (hole,) = np.flatnonzero(np.isnan(hours))
+
+    assert (8.0, 9.0) == (hours[hole - 1], hours[hole + 1])
+    (band,) = [patch for patch in figure.axes[0].patches if patch.get_gid() == "gap"]
+    assert (8.0, 1.0) == (band.get_x(), band.get_width())
+
+
+def test_thinning_keeps_every_peak_and_the_ends():
+    rng = np.random.default_rng(1)
+    times = micros(WINDOW.start) + np.arange(86_400, dtype=np.int64) * 1_000_000
+    values = rng.normal(5, 1, 86_400)
+    values[4711] = 99.0
+
+    hours, thin = charts.thinned(times, values, 1.0, WINDOW)
+
+    assert len(thin) <= 2 * charts.COLUMNS + 2
+    assert (values.min(), 99.0) == (thin.min(), thin.max())
+    assert (0.0, 4711 / 3600) == (hours[0], hours[thin.argmax()])
+
+
+def test_limits_are_lines_and_what_lies_beyond_is_shaded(tmp_path):
+    figure = drawn(gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)))
+    low, high = figure.axes[0].get_ylim()
+
+    limits = [line.get_ydata()[0] for line in figure.axes[0].lines if line.get_gid() == "limit"]
+    beyond = [patch for patch in figure.axes[0].patches if patch.get_gid() == "beyond"]
+
+    assert [0, 8] == limits
+    assert low < 0 < 8 < high
+    assert 2 == len(beyond)
+
+
+def test_alarms_are_spans(tmp_path):
+    alarm = an_alarm(at(3), at(4.5))
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60), alarms=[alarm])
+
+    (span,) = [patch for patch in drawn(data, data.alarms).axes[0].patches if patch.get_gid() == "alarm"]
+
+    assert (3.0, 1.5) == (span.get_x(), span.get_width())
+
+
+def test_bad_readings_are_marks_and_do_not_stretch_the_chart(tmp_path):
+    """A sensor that says -127 for a minute must not flatten the day."""
+    rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
+    rows[600] |= {"value": -127.0, "flag": FAIL}
+
+    figure = drawn(gathered(tmp_path, rows))
+    marks = [place for mark in figure.axes[0].lines if mark.get_gid() == "bad" for place in mark.get_xdata()]
+
+    assert [10.0] == marks
+    assert figure.axes[0].get_ylim()[0] > -5
+    assert -127.0 not in line(figure, "curve").get_ydata()
+
+
+def test_missing_values_are_ticks(tmp_path):
+    rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
+    rows[300] |= {"value": None, "flag": 9}
+
+    assert [5.0] == list(line(drawn(gathered(tmp_path, rows)), "missing").get_xdata())
+
+
+@pytest.mark.parametrize(
+    ("day", "places"),
+    [
+        (DAY, [0, 6, 12, 18, 24]),
+        (date(2026, 3, 29), [0, 5, 11, 17, 23]),
+        (date(2026, 10, 25), [0, 7, 13, 19, 25]),
+    ],
+)
+def test_the_axis_is_the_local_clock(tmp_path, day, places):
+    """Six o'clock is five hours after midnight when the clocks went on, seven when they went back."""
+    window = Window.local_day(day, "Europe/Berlin")
+    axes = drawn(gathered(tmp_path, readings("fridge-1", "temperature", window, 4.0, 60), day=day)).axes[0]
+
+    assert places == list(axes.get_xticks())
+    assert ["00:00", "06:00", "12:00", "18:00", "24:00"] == [label.get_text() for label in axes.get_xticklabels()]
+    assert (0, window.length / timedelta(hours=1)) == axes.get_xlim()
+    change = [line.get_xdata()[0] for line in axes.lines if line.get_gid() == "clocks-change"]
+    assert ([] if day == DAY else [2.0] if day.month == 3 else [3.0]) == change
+
+
+@pytest.mark.parametrize("rows", [[], [{"value": None, "flag": 9}], [{"value": 1e300, "flag": FAIL}], [{"value": 0.0}]])
+def test_a_day_of_nothing_or_of_one_reading_is_drawn(tmp_path, rows):
+    base = {"device": "fridge-1", "metric": "temperature", "time": at(12), "flag": 1}
+
+    data = gathered(tmp_path, [base | row for row in rows])
+
+    with charts.style():
+        assert charts.png(charts.curve(data.series[0], "x", (), data.window, data.timezone)).startswith(b"\x89PNG")
+
+
+def test_the_same_data_is_the_same_picture(tmp_path):
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
+
+    def pictures():
+        with charts.style():
+            figures = [charts.curve(data.series[0], "x", (), data.window, data.timezone), overview(data)]
+            return [draw(figure) for figure in figures for draw in (charts.svg, charts.png)]
+
+    assert pictures() == pictures()
+
+
+def test_a_picture_says_nothing_of_when_and_how_it_was_made(tmp_path):
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
+
+    with charts.style():
+        figure = charts.curve(data.series[0], "x", (), data.window, data.timezone)
+        svg, png = charts.svg(figure), charts.png(figure)
+
+    assert b"dc:date" not in svg
+    assert b"atplotlib v" not in svg
+    assert b"DOCTYPE" not in svg
+    assert b"Software" not in png
+
+
+def test_a_hostile_name_is_only_text(tmp_path):
+    """In a picture too: no markup, no mathematics, no letters that XML forbids."""
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, 4.0, 600), of=site(HOSTILE, 600))
+
+    with charts.style():
+        for figure in (drawn(data), overview(data, WIDE), overview(data, NARROW)):
+            root = ET.fromstring(charts.svg(figure))
+            assert not [node for node in root.iter() if "script" in node.tag]
+            assert any('<script>alert("' in (node.text or "") for node in root.iter())
+            assert charts.png(figure)
+
+
+def test_of_very_many_devices_the_overview_shows_those_with_something_to_see(tmp_path):
+    many = site(cadence=3600, count=LANES + 20)
+    rows = [row for device in many.devices for row in readings(device.device, "temperature", WINDOW, 4.0, 3600)]
+    data = gathered(tmp_path, rows, of=many, alarms=[an_alarm(at(3), at(4), device=f"fridge-{LANES + 20}")])
+
+    with charts.style():
+        texts = [text.get_text() for text in overview(data).texts]
+        lanes = [text.get_text() for text in overview(data).axes[0].texts]
+
+    assert "and 20 devices more" in texts
+    assert any(text.startswith("alarm 1") for text in lanes)

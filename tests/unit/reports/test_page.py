@@ -1,0 +1,199 @@
+"""What a person reads at six in the morning, and that nobody can write something else into it."""
+
+import re
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import pytest
+from barograph.archive import Archive
+from barograph.readings import FAIL
+from barograph.registry import Device, Point
+from barograph.reports.data import gather
+from barograph.reports.findings import judge
+from barograph.reports.page import chart_name, page
+from barograph.testing import a_site, an_alarm, readings, settled_day
+from barograph.windows import Window
+
+DAY = date(2026, 6, 17)
+WINDOW = Window.local_day(DAY, "Europe/Berlin")
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}'
+FRIDGE = Device(
+    device="fridge-1", name="Dairy fridge", zone="cold-wall", cadence=60, points={"temperature": Point(high=8)}
+)
+ROOM = Device(device="room-1", name="Bakery", zone="rooms", cadence=60, points={"temperature": Point()})
+SITE = a_site(FRIDGE, ROOM)
+NO_BREAK = str.maketrans({"\N{NARROW NO-BREAK SPACE}": " ", "\N{WORD JOINER}": ""})
+
+
+def at(hours):
+    return WINDOW.start + timedelta(hours=hours)
+
+
+def a_day():
+    return [row for name in ("fridge-1", "room-1") for row in readings(name, "temperature", WINDOW, 5.0, 60)]
+
+
+def gathered(tmp_path, rows, alarms=(), site=SITE, **facts):
+    settled_day(tmp_path, site, DAY, rows, **facts)
+    return gather(Archive(str(tmp_path)), site, DAY, alarms)
+
+
+def said(data):
+    findings = judge(data)
+    lines = [str(finding).translate(NO_BREAK) for finding in (*findings.wrong, *findings.notes)]
+    return findings.verdict, findings.headline.translate(NO_BREAK), lines
+
+
+def html(data):
+    return page(data, judge(data), 1).decode().translate(NO_BREAK)
+
+
+class Reader(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "srcset")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_a_good_day_is_all_fine(tmp_path):
+    data = gathered(tmp_path, a_day())
+
+    assert ("fine", "All fine", []) == said(data)
+    assert "2 of 2 devices reported, 2 880 readings. No alarms." in html(data)
+
+
+def test_one_alarm_is_the_headline(tmp_path):
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 14.2 if at(3) <= t < at(4.2) else 5.0, 60)
+    rows += readings("room-1", "temperature", WINDOW, 20.0, 60)
+
+    data = gathered(tmp_path, rows, [an_alarm(at(3), at(4.2), message="Check the door.")])
+
+    verdict, headline, lines = said(data)
+    assert ("events", "Dairy fridge was too warm for 1 h 12 min") == (verdict, headline)
+    assert ["Dairy fridge was too warm for 1 h 12 min: above 8 °C 03:00–04:12, 14.2 °C at worst"] == lines
+    assert "Check the door." in html(data)
+
+
+def test_an_alarm_over_midnight_says_since_when_and_that_it_is_not_over(tmp_path):
+    data = gathered(tmp_path, a_day(), [an_alarm(at(-3))])
+
+    assert "and still was at midnight: above 8 °C 00:00–24:00 (since 16 Jun 21:00)" in said(data)[2][0]
+    assert "16 Jun 21:00, still open" in html(data)
+
+
+def test_a_rule_that_fired_often_is_one_line(tmp_path):
+    alarms = [an_alarm(at(hour), at(hour + 0.5)) for hour in (1, 5, 9, 13)]
+
+    (line,) = said(gathered(tmp_path, a_day(), alarms))[2]
+
+    assert line.startswith("Dairy fridge was too warm for 4 times, 2 h in all: above 8 °C 01:00–01:30, 05:00–05:30,")
+
+
+def test_silence_of_one_device_is_its_own_line(tmp_path):
+    rows = [row for row in a_day() if not (row["device"] == "room-1" and at(13) < row["time"] < at(15))]
+
+    verdict, headline, lines = said(gathered(tmp_path, rows))
+
+    assert "incomplete" == verdict
+    assert "No alarms, but Bakery: no readings for 2 h, 13:00–15:00" == headline
+    assert ["Bakery: no readings for 2 h, 13:00–15:00"] == lines
+
+
+def test_silence_of_the_whole_site_is_said_once(tmp_path):
+    rows = [row for row in a_day() if not at(13) < row["time"] < at(15)]
+
+    assert ["All devices: no readings for 2 h, 13:00–15:00"] == said(gathered(tmp_path, rows))[2]
+
+
+def test_a_device_that_never_spoke_is_named(tmp_path):
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, 5.0, 60))
+
+    assert ["Bakery: no readings all day"] == said(data)[2]
+    assert "1 of 2 devices reported" in html(data)
+
+
+def test_leaving_the_limits_without_an_alarm_is_a_note(tmp_path):
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 9.0 if at(3) <= t < at(3.2) else 5.0, 60)
+    rows += readings("room-1", "temperature", WINDOW, 20.0, 60)
+
+    assert ("fine", "All fine", ["Dairy fridge: outside its temperature limits 12 min, no alarm"]) == said(
+        gathered(tmp_path, rows)
+    )
+
+
+def test_sums_that_do_not_balance_are_said_aloud(tmp_path):
+    data = gathered(tmp_path, a_day(), duplicate=3, rejected=2, unaccounted=1)
+
+    assert "the sums of the day do not balance: 1 readings unaccounted for" in said(data)[2]
+    assert "does not balance" in html(data)
+
+
+def test_the_sums_of_the_day_are_on_the_page(tmp_path):
+    text = re.sub(r"<[^>]+>", "", html(gathered(tmp_path, a_day(), duplicate=41, rejected=12)))
+
+    assert "2 933 read = 2 880 stored + 41 duplicate + 12 rejected" in text
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_an_empty_day_has_a_page_that_says_so(tmp_path, settled):
+    data = gathered(tmp_path, []) if settled else gather(Archive(str(tmp_path)), SITE, DAY)
+
+    verdict, headline, _ = said(data)
+
+    assert "empty" == verdict
+    assert ("No readings arrived on this day" if settled else "This day has no data yet") == headline
+    assert ("barograph status" if settled else "barograph settle shop --day 2026-06-17") in html(data)
+    assert "overview.svg" not in html(data)
+
+
+def test_the_foot_says_what_the_page_was_made_of(tmp_path):
+    text = html(gathered(tmp_path, a_day(), batches=[7, 9]))
+
+    for fact in ("2026-06-16 22:00 to 2026-06-17 22:00 UTC", "Europe/Berlin", "2 batches, the last is 9",
+                 "barograph report make shop --day 2026-06-17", "<dt>Revision</dt><dd>1</dd>"):  # fmt: skip
+        assert fact in text
+
+
+def test_hostile_names_are_only_text(tmp_path):
+    """A device may call itself what it likes; so may whoever writes rules and registry."""
+    site = a_site(FRIDGE.model_copy(update={"name": HOSTILE}), name=HOSTILE)
+    rows = [*readings("fridge-1", "temperature", WINDOW, 5.0, 60), *readings(HOSTILE, HOSTILE, WINDOW, 5.0, 600)]
+    alarms = [an_alarm(at(1), at(2), message=HOSTILE), an_alarm(at(3), device=HOSTILE, metric=HOSTILE)]
+
+    text = html(gathered(tmp_path, rows, alarms, site=site))
+    tags = Reader(text).tags
+
+    assert "script" not in tags
+    assert HOSTILE not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "{{ 7*7 }}" in text
+
+
+def test_nothing_comes_from_elsewhere(tmp_path):
+    reader = Reader(html(gathered(tmp_path, a_day())))
+
+    assert reader.links
+    assert not [link for link in reader.links if ":" in link or link.startswith(("/", ".")) or ".." in link]
+
+
+def test_file_names_of_charts_are_plain_and_apart(tmp_path):
+    names = ["../../etc/passwd", "..", "a/b", "A B", "a-b", "库房", "x" * 300]
+    rows = [row for name in names for row in readings(name, "t", WINDOW, 5.0, 7200)]
+
+    charts = [chart_name(series) for series in gathered(tmp_path, rows, site=a_site()).series]
+
+    assert len(charts) == len(set(charts))
+    assert all(re.fullmatch(r"charts/[a-z0-9-]{3,90}", chart) for chart in charts)
+
+
+def test_what_cannot_be_believed_is_counted(tmp_path):
+    rows = a_day()
+    for row in rows[100:200]:
+        row |= {"value": -127.0, "flag": FAIL}
+
+    assert "Dairy fridge: temperature: 100 readings not believable" in said(gathered(tmp_path, rows))[2]

@@ -1,0 +1,60 @@
+"""Settings come from the environment, then settings.yaml, then defaults; mistakes are named where they stand."""
+
+import pytest
+
+from barograph.errors import SettingsError
+from barograph.settings import load_settings
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    for name in ("BAROGRAPH_HOME", "BAROGRAPH_PORT_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_addresses_follow_from_the_port_base(home, monkeypatch):
+    """A second stack beside the first needs one number changed."""
+    monkeypatch.setenv("BAROGRAPH_PORT_BASE", "25000")
+
+    settings = load_settings(home)
+
+    assert ["127.0.0.1:25092"] == settings.brokers
+    assert settings.influx_url == "http://127.0.0.1:25086"
+
+
+def test_the_environment_wins_over_the_file(home, monkeypatch):
+    (home / "settings.yaml").write_text("ingest: {interval: 30}\n")
+    monkeypatch.setenv("BAROGRAPH_INGEST__INTERVAL", "10")
+
+    assert load_settings(home).ingest.interval == 10
+
+
+def test_a_mistake_in_the_file_is_named_by_line(home):
+    (home / "settings.yaml").write_text("ingest:\n  intervall: 10\n")
+
+    with pytest.raises(SettingsError, match=r"settings.yaml:2: ingest.intervall: .*Did you mean `interval`"):
+        load_settings(home)
+
+
+def test_a_mistake_in_the_environment_is_named_by_variable(home, monkeypatch):
+    monkeypatch.setenv("BAROGRAPH_INGEST__INTERVAL", "often")
+
+    with pytest.raises(SettingsError, match="BAROGRAPH_INGEST__INTERVAL in the environment"):
+        load_settings(home)
+
+
+def test_a_secret_that_others_can_read_is_refused(home):
+    """A token in a world-readable file is not a secret any more."""
+    folder = home / "secrets"
+    folder.mkdir()
+    (folder / "influx_loader").write_text("t0ken")
+    (folder / "influx_loader").chmod(0o644)
+
+    with pytest.raises(SettingsError, match="chmod 600"):
+        load_settings(home).secret("influx_loader")
+
+
+def test_a_missing_secret_says_who_makes_it(home):
+    with pytest.raises(SettingsError, match="barograph stack up"):
+        load_settings(home).secret("influx_loader")
