@@ -8,6 +8,7 @@ When red  docs/runbook.md#backup
 """
 
 from airflow.sdk import dag
+
 from barograph_airflow.assets import BACKUPS, RECORD, REPORTS
 from barograph_airflow.schedules import DEFAULTS, NO_BACKFILL, nightly
 from barograph_airflow.steps import step

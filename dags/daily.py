@@ -7,6 +7,7 @@ When red  docs/runbook.md#daily
 """
 
 from airflow.sdk import dag, task_group
+
 from barograph_airflow.assets import DERIVED, RECORD, REPORTS
 from barograph_airflow.schedules import DEFAULTS, day_and_sites, local_day
 from barograph_airflow.steps import grace, sites, step

@@ -8,6 +8,7 @@ When red  docs/runbook.md#ingest
 """
 
 from airflow.sdk import dag
+
 from barograph_airflow.assets import RECORD
 from barograph_airflow.schedules import DEFAULTS, NO_BACKFILL, at_most, every_interval
 from barograph_airflow.steps import step

@@ -126,7 +126,7 @@ class Archive:
         found = self._table(table)
         if found is None:
             return pa.table({})
-        return found.to_pyarrow_table(partitions=[("site", "=", site), ("day", "=", day.isoformat())], columns=columns)
+        return found.to_pyarrow_table(filters=[("site", "=", site), ("day", "=", day.isoformat())], columns=columns)
 
     def _table(self, table: str) -> DeltaTable | None:
         try:

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from barograph.settings import load_settings
 
+from barograph.settings import load_settings
 from barograph_airflow.links import PREFIX, ROUTE, ReportLink
 
 

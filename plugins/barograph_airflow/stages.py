@@ -11,7 +11,6 @@ from barograph import registry
 from barograph.errors import DocumentError
 from barograph.registry import Site
 from barograph.settings import Settings
-
 from barograph_airflow.schedules import zone
 from barograph_airflow.windows import day_of, horizon_of
 

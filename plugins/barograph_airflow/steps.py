@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
+
 from barograph import registry
 from barograph.errors import DocumentError, LedgerError, SettingsError
 from barograph.settings import Settings, load_settings
-
 from barograph_airflow import stages
 from barograph_airflow.links import ReportLink
 

@@ -10,17 +10,20 @@ from zoneinfo import ZoneInfo
 from barograph.errors import BarographError
 
 LONGEST = timedelta(hours=26)
-"""A local day has at most 25 hours, or 26 where a zone moved across the date line's neighbourhood."""
+"""A local day has 25 hours where the clocks go back; a zone that changes its law may add one."""
 
 
 def day_of(context: Mapping[str, Any], zone: str) -> date:
     """The local day of a run: the form's, else that of its data interval, else the last one that was complete.
 
-    Raises BarographError for an interval of several days, and for a day that had not begun when the run was due.
+    Raises BarographError for an interval of several days, for a day that had not begun when the run was due, and for
+    a backfill with the form's day: each of its runs would settle the same one.
     """
     run = context["dag_run"]
     today = run.run_after.astimezone(ZoneInfo(zone)).date()
     asked = context["params"].get("day")
+    if asked and run.run_type == "backfill":
+        raise BarographError("A backfill takes its days from its date range. Leave Day empty, and start it again.")
     if asked:
         day = _date(asked)
     elif _has_interval(run):

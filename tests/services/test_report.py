@@ -6,6 +6,9 @@ from contextlib import suppress
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import delete, insert, select
+from typer.testing import CliRunner
+
 from barograph.cli import report as command
 from barograph.errors import WriterBusy
 from barograph.registry import Device, Point
@@ -15,8 +18,6 @@ from barograph.state.engine import connect, writer_lock
 from barograph.state.tables import alarms, reports
 from barograph.testing import a_site, readings, settled_day
 from barograph.windows import Window
-from sqlalchemy import delete, insert, select
-from typer.testing import CliRunner
 
 DAY = date(2026, 6, 17)
 SITE = a_site(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from barograph import doctor, settings
 from barograph.doctor import CHECKOUT, GB, Check, Machine, Place
 

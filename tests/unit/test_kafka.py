@@ -3,12 +3,13 @@ import threading
 import time
 
 import pytest
+from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NotLeaderForPartitionError
+from kafka.future import Future
+
 from barograph import kafka
 from barograph.errors import ServiceUnavailable
 from barograph.kafka import Delivery, Message, Producer
 from barograph.settings import KafkaSettings, Settings
-from kafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, NotLeaderForPartitionError
-from kafka.future import Future
 
 
 class FakeKafkaProducer:

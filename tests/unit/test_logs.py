@@ -3,6 +3,7 @@ import logging
 
 import pytest
 import structlog
+
 from barograph import logs
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from barograph.doctor import CHECKOUT, Machine, Place, Program
 
 
@@ -44,7 +45,7 @@ def place(tmp_path: Path) -> Place:
 class BareMachine(Machine):
     """Nothing on PATH."""
 
-    env: dict[str, str] = {}  # noqa: RUF012
+    env: dict[str, str] = {}
 
     def which(self, program: str) -> str | None:
         return None

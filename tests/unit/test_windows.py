@@ -30,7 +30,7 @@ def test_a_local_day_has_the_hours_that_its_clocks_say(day, hours):
 def test_a_time_without_a_zone_is_refused():
     """A naive time would be somebody's local time, and nobody could say whose."""
     with pytest.raises(ValueError, match="zone"):
-        Window(datetime(2026, 1, 1), at(9))  # noqa: DTZ001
+        Window(datetime(2026, 1, 1), at(9))
 
 
 def test_windows_that_touch_become_one():

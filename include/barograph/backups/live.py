@@ -39,6 +39,11 @@ PARTS = DATABASES + FOLDERS
 WRITTEN = ("barograph", "airflow", "record", "reports")
 """What the pipeline writes; sites and settings are people's, and are put back only when named."""
 
+_STOP = (
+    "Stop everything but PostgreSQL first (`barograph stack down`, then `barograph stack up postgres`); "
+    "nothing was changed."
+)
+
 LOCKS = text(
     """select count(*) from pg_locks
        where locktype = 'advisory' and granted and not objid::bigint = any(:ours)
@@ -101,9 +106,6 @@ def stopped(settings: Settings, parts: Collection[str], now: datetime) -> Iterat
         if status and status.running(now):
             raise BackupError(f"The collector is running, or was within the last seconds. {_STOP}")
         yield
-
-
-_STOP = "Stop everything but PostgreSQL first, then try again; nothing was changed."
 
 
 def swap(new: Path, live: Path, aside: str) -> list[Path]:

@@ -53,7 +53,8 @@ def restore(
     try:
         repository.restore(found, into, progress)
     except BackupError as error:
-        raise BackupError(f"{error} What could be read lies in {into}; it is not whole.") from error
+        said = str(error).rstrip(".")
+        raise BackupError(f"{said}. What could be read lies in {into}; it is not whole.") from error
     if progress:
         progress("verify", None)
     stored = verify(into)

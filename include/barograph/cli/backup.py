@@ -107,7 +107,11 @@ def restore(
         ),
     ] = None,
     yes_replace: Annotated[
-        bool, typer.Option("--yes-replace", help="Replace what is live. Everything but PostgreSQL must be stopped.")
+        bool,
+        typer.Option(
+            "--yes-replace",
+            help="Replace what is live. All but PostgreSQL must be stopped: stack down, stack up postgres.",
+        ),
     ] = False,
     only: Annotated[
         list[str] | None,

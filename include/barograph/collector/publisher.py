@@ -154,9 +154,8 @@ class Publisher:
         hopeless += self._deliver(producer, [[entry] for pack in refused if len(pack) > 1 for entry in pack])
         for (entry,) in hopeless:
             log.error("refused_by_broker", topic=entry.topic, device=entry.key, bytes=len(entry.payload))
-            self._spool.replace(
-                entry, reject("too_long", entry.payload[:SAMPLE], self._topics.rejects, device=entry.key)
-            )
+            sample = entry.payload[:SAMPLE]
+            self._spool.replace(entry, reject("too_long", sample, self._topics.rejects, device=entry.key))
 
     def _deliver(self, producer: Producer, packs: list[list[Entry]]) -> list[list[Entry]]:
         """Send, mark what was acknowledged, and give back what the broker refuses for good."""

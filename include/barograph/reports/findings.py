@@ -10,7 +10,7 @@ from typing import Literal
 
 from barograph.metrics import Metric, metric
 from barograph.reports.data import Alarm, DeviceDay, ReportData, Series, common, total
-from barograph.reports.words import clock, count, duration, limit, plural, quantity, span, too, verb
+from barograph.reports.words import clock, duration, limit, plural, quantity, span, too, verb
 from barograph.windows import Window, merged
 
 LONG_SILENCE = timedelta(minutes=15)
@@ -18,8 +18,6 @@ LONG_SILENCE = timedelta(minutes=15)
 
 MANY_BAD = 0.01
 """Share of a series' readings that may be bad without a line."""
-
-SHOWN = 8
 
 Verdict = Literal["fine", "events", "incomplete", "empty"]
 SEVERITIES = {"critical": 0, "major": 1, "minor": 2, "warning": 3}
@@ -91,7 +89,9 @@ def _alarm(alarms: list[Alarm], data: ReportData) -> Finding:
     first = alarms[0]
     of = metric(first.metric)
     spans = _spans(alarms, data.window)
-    times = f"{len(spans)} times, {duration(total(spans))} in all" if len(spans) > 1 else duration(total(spans))
+    often = (
+        f"{len(spans)} times, {duration(total(spans))} in all" if len(spans) > 1 else f"for {duration(total(spans))}"
+    )
     when = ", ".join(span(one, data.day, data.timezone) for one in spans[:3]) + (", …" if len(spans) > 3 else "")
     open_ = " and still was at midnight" if any(alarm.cleared is None for alarm in alarms) else ""
     before = [alarm for alarm in alarms if alarm.started < data.window.start]
@@ -102,14 +102,16 @@ def _alarm(alarms: list[Alarm], data: ReportData) -> Finding:
     return Finding(
         "alarm",
         _label(data, first.device),
-        f"{verb(of)} {too(of, first.above)} for {times}{open_}: {bound} {when}{since}{worst}",
+        f"{verb(of)} {too(of, first.above)} {often}{open_}: {bound} {when}{since}{worst}",
         note=first.message,
     )
 
 
 def _silences(data: ReportData) -> Iterator[tuple[timedelta, Finding]]:
-    """How long, and what to say. What the whole site missed is said once; a device's own line is about the rest."""
-    together = common([device.silent for device in data.devices]) if len(data.devices) > 1 and data.rows else ()
+    """How long, and what to say. Of an empty day the headline says it all; what all devices missed is said once."""
+    if not data.rows:
+        return
+    together = common([device.silent for device in data.devices]) if len(data.devices) > 1 else ()
     everywhere = together if total(together) >= LONG_SILENCE else ()
     if everywhere:
         yield data.window.length, Finding("silent", "All devices", _unheard(everywhere, data))
@@ -142,7 +144,7 @@ def _bad(data: ReportData) -> Iterator[Finding]:
     for device, series in _each(data):
         bad, missing = int(series.bad.sum()), int(series.missing.sum())
         if bad + missing > MANY_BAD * max(1, len(series.times)):
-            said = [f"{plural(bad, 'reading')} not believable"] * bool(bad)
+            said = [f"{plural(bad, 'reading')} doubtful"] * bool(bad)
             said += [f"{plural(missing, 'reading')} without a value"] * bool(missing)
             yield Finding("bad", device.label, f"{_in_words(series.metric)}: {', '.join(said)}")
 
@@ -158,7 +160,9 @@ def _unbalanced(data: ReportData) -> Iterator[Finding]:
     ledger = data.ledger
     if ledger and not ledger.balanced:
         off = ledger.read - ledger.stored - ledger.duplicate - ledger.rejected
-        yield Finding("ledger", "", f"the sums of the day do not balance: {count(abs(off))} readings unaccounted for")
+        yield Finding(
+            "ledger", "", f"the sums of the day do not balance: {plural(abs(off), 'reading')} unaccounted for"
+        )
 
 
 def _spans(alarms: Iterable[Alarm], window: Window) -> list[Window]:

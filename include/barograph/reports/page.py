@@ -39,6 +39,9 @@ DOWNLOADS = (
     ("report.json", "for programs"),
 )
 
+SHOWN = 8
+"""Most findings of a kind on the first screen."""
+
 MARKS = {"fine": "✓", "events": "!", "incomplete": "…", "empty": "∅"}
 
 
@@ -90,6 +93,7 @@ def page(data: ReportData, findings: Findings, revision: int) -> bytes:
             record=_record(data.ledger),
             downloads=DOWNLOADS,
             revision=revision,
+            shown=SHOWN,
         )
     )
     return text.encode()
@@ -140,7 +144,7 @@ def _remarks(series: Series) -> Iterator[str]:
     if series.gaps:
         yield f"{plural(len(series.gaps), 'gap')}, {duration(total(series.gaps))}"
     if bad := int(series.bad.sum()):
-        yield f"{count(bad)} not believable"
+        yield f"{count(bad)} doubtful"
     if missing := int(series.missing.sum()):
         yield f"{count(missing)} without a value"
 

@@ -92,23 +92,24 @@ def files(data: ReportData, findings: Findings, revision: int) -> Iterator[tuple
 def _contents(data: ReportData, findings: Findings, revision: int) -> Iterator[tuple[str, bytes]]:
     yield "readings.csv", sheets.readings_csv(data)
     yield "summary.csv", sheets.summary_csv(data)
-    with charts.style():
-        if data.rows:
-            wide = overview(data, WIDE)
-            yield "charts/overview.svg", charts.svg(wide)
-            yield "charts/overview.png", charts.png(wide)
-            yield "charts/overview-narrow.svg", charts.svg(overview(data, NARROW))
-        for device in data.devices:
-            for series in device.series:
-                alarms = [
-                    alarm
-                    for alarm in data.alarms
-                    if (alarm.device, alarm.metric) == (device.device, series.metric.name)
-                ]
-                figure = charts.curve(series, device.label, alarms, data.window, data.timezone)
-                yield f"{chart_name(series)}.svg", charts.svg(figure)
-                yield f"{chart_name(series)}.png", charts.png(figure)
+    if data.rows:
+        with charts.style():
+            yield from _charts(data)
     yield "index.html", page(data, findings, revision)
+
+
+def _charts(data: ReportData) -> Iterator[tuple[str, bytes]]:
+    wide = overview(data, WIDE)
+    yield "charts/overview.svg", charts.svg(wide)
+    yield "charts/overview.png", charts.png(wide)
+    yield "charts/overview-narrow.svg", charts.svg(overview(data, NARROW))
+    for device in data.devices:
+        for series in device.series:
+            place = (device.device, series.metric.name)
+            alarms = [alarm for alarm in data.alarms if (alarm.device, alarm.metric) == place]
+            figure = charts.curve(series, device.label, alarms, data.window, data.timezone)
+            yield f"{chart_name(series)}.svg", charts.svg(figure)
+            yield f"{chart_name(series)}.png", charts.png(figure)
 
 
 def _kept(folder: Path, latest: Entry, data: ReportData, findings: Findings) -> bool:
@@ -207,7 +208,7 @@ def _turn(folder: Path, revision: int) -> None:
 
 def _sweep(folder: Path) -> None:
     """Remove what an interrupted run left; we hold the lock, so nobody is at it."""
-    for path in folder.glob(".*"):
+    for path in [*folder.glob(".r*"), *folder.glob(f".{LATEST}")]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

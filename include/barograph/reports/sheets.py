@@ -86,7 +86,7 @@ def summaries(data: ReportData) -> Iterator[dict[str, Any]]:
                 "outside_seconds": total(series.outside).total_seconds(),
                 "gaps": len(series.gaps),
                 "gap_seconds": total(series.gaps).total_seconds(),
-                "chart": chart_name(series),
+                "chart": chart_name(series) if data.rows else None,
             }
 
 

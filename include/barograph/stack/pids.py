@@ -17,6 +17,8 @@ class Running:
     server: str
     """The process's name in process-compose.yaml; `supervisor` for the supervisor itself."""
     command: str
+    is_probe: bool = False
+    """Asks a server how it is, and may wait long for the answer of one that is gone."""
 
 
 def ours(home: Path, proc: Path = PROC) -> list[Running]:
@@ -31,7 +33,9 @@ def ours(home: Path, proc: Path = PROC) -> list[Running]:
             continue
         if mark in environment and command:
             names = [entry.partition("=")[2] for entry in environment if entry.startswith("PC_PROC_NAME=")]
-            found.append(Running(int(folder.name), (names or ["supervisor"])[0], command))
+            is_guarded = "guard.py" in command or any(entry.startswith("STACK_GUARDED=") for entry in environment)
+            server = (names or ["supervisor"])[0]
+            found.append(Running(int(folder.name), server, command, is_probe=bool(names) and not is_guarded))
     return sorted(found + _database(home, proc), key=lambda running: running.pid)
 
 

@@ -39,7 +39,7 @@ Watch = Callable[[list[Process], float], None]
 """Called with the state of all processes and the seconds since the start."""
 
 
-def up(settings: Settings, only: Iterable[str] = (), watch: Watch | None = None, timeout: float = 240) -> float:
+def up(settings: Settings, only: Iterable[str] = (), watch: Watch | None = None, timeout: float = 600) -> float:
     """Start the servers (or `only` some, and what they depend on), wait until all are ready; the seconds it took.
 
     Raises ServiceUnavailable with a log's last lines if one does not come up, SettingsError if a port is taken.
@@ -68,12 +68,13 @@ def down(settings: Settings, timeout: float = 90) -> list[Running]:
     supervisor = Supervisor(settings.home)
     if supervisor.running():
         supervisor.shut_down()
+    pids.kill([running for running in pids.ours(settings.home) if running.is_probe])
     left = pids.wait_until_gone(settings.home, timeout)
     pids.kill(left)
     if stubborn := pids.wait_until_gone(settings.home, 10):
         names = ", ".join(f"{running.server} ({running.pid})" for running in stubborn)
         raise ServiceUnavailable(f"These processes do not end: {names}. Are they waiting for a disk? See dmesg.")
-    return left
+    return [running for running in left if not running.is_probe]
 
 
 def state(settings: Settings) -> list[Process]:
@@ -100,7 +101,7 @@ def wait(
     names: Sequence[str],
     watch: Watch | None = None,
     began: float | None = None,
-    timeout: float = 240,
+    timeout: float = 600,
 ) -> None:
     """Wait until the named processes are ready. Raises ServiceUnavailable, with what the log says, if one fails."""
     began = time.monotonic() if began is None else began

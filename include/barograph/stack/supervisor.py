@@ -17,6 +17,9 @@ from barograph.errors import ServiceUnavailable
 
 SOCKET = "supervisor.sock"
 
+ONE_SHOTS = {"prepare"}
+"""Done when they have ended; all others are ready while they run."""
+
 
 @dataclass(frozen=True)
 class Process:
@@ -37,13 +40,13 @@ class Process:
 
     @property
     def ready(self) -> bool:
-        if self.status == "Completed":
-            return self.exit_code == 0
+        if self.name in ONE_SHOTS:
+            return self.status == "Completed" and self.exit_code == 0
         return self.status == "Running" and (self.health == "Ready" or not self.has_probe)
 
     @property
     def failed(self) -> bool:
-        return self.status in ("Error", "Skipped") or (self.status == "Completed" and self.exit_code != 0)
+        return self.status in ("Error", "Skipped") or (self.status == "Completed" and not self.ready)
 
     @property
     def word(self) -> str:

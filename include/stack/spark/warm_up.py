@@ -43,9 +43,10 @@ def listens(port: int) -> bool:
 
 
 def warm_up(server: str) -> None:
+    from pyspark.sql import functions as F
+
     from barograph.settings import load_settings
     from barograph.spark import session
-    from pyspark.sql import functions as F
 
     settings = load_settings()
     folder = settings.path("tmp", f"spark-{server}-warm-up")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_access_view
-from barograph.errors import ReportError
-from barograph.settings import Settings
+from airflow.sdk.timezone import utcnow
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from barograph.errors import ReportError
+from barograph.settings import Settings
 from barograph_airflow.ui import words
 from barograph_airflow.ui.operations import Operations
 from barograph_airflow.ui.runs import facts_of
@@ -37,10 +38,6 @@ TYPES = {
     ".json": "application/json",
 }
 SHOWN_IN_PLACE = (".html", ".svg", ".png")
-
-
-def utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow) -> FastAPI:

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
 from barograph import registry
 from barograph.errors import BarographError
 from barograph.settings import Settings
 from barograph.state.tables import alarms, backups
-from sqlalchemy import Engine, select
-from sqlalchemy.exc import SQLAlchemyError
 
 DRAIN = "drain"
 BATCHES = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,12 +14,14 @@ from barograph.errors import ReportError
 from barograph.reports import shelf
 from barograph.reports.shelf import Published
 from barograph.settings import Settings
-
 from barograph_airflow.links import page_id
 from barograph_airflow.ui import words
 
 SHOWN = 60
 """Cards on one page."""
+
+KEPT = 5.0
+"""Seconds that a look at the disk is good for: ten sites with a year of reports each take more than one to list."""
 
 WORDS = {"fine": "Fine", "events": "Events", "incomplete": "Incomplete", "empty": "No data"}
 
@@ -91,6 +94,7 @@ class Shelf:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._days: dict[str, tuple[str, date]] = {}
+        self._seen: tuple[float, list[Published]] | None = None
 
     def view(self, site: str | None, before: date | None) -> View:
         everything = self._listing()
@@ -112,7 +116,7 @@ class Shelf:
     def find(self, key: str, revision: int | None = None) -> Published:
         """Raises ReportError."""
         if key not in self._days:
-            self._listing()
+            self._listing(kept=0)
         if key not in self._days:
             raise ReportError("There is no such report. It may have been moved away with its data folder.")
         return shelf.find(self._settings, *self._days[key], revision)
@@ -124,7 +128,9 @@ class Shelf:
         """The reports of the same site before and after this one."""
         here = self.find(key)
         days = [Card(report) for report in self._listing() if report.site == here.site]
-        place = next(place for place, card in enumerate(days) if card.day == here.day)
+        place = next((place for place, card in enumerate(days) if card.day == here.day), None)
+        if place is None:
+            return None, None
         return (days[place + 1] if place + 1 < len(days) else None), (days[place - 1] if place else None)
 
     def cards_of(self, made: Iterable[Mapping[str, Any]]) -> list[Card]:
@@ -138,7 +144,10 @@ class Shelf:
                 continue  # not a report, or gone since
         return cards
 
-    def _listing(self) -> list[Published]:
+    def _listing(self, kept: float = KEPT) -> list[Published]:
+        if self._seen and time.monotonic() - self._seen[0] < kept:
+            return self._seen[1]
         found = shelf.listing(self._settings)
         self._days = {page_id(report.site, report.day.isoformat()): (report.site, report.day) for report in found}
+        self._seen = time.monotonic(), found
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from barograph.backups.live import restore_live, swap
 from barograph.errors import BackupError
 from barograph.settings import Settings

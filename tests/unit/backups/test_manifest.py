@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from barograph.backups import manifest
 from barograph.backups.manifest import Manifest
 from barograph.backups.restoring import verify

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
+
 from barograph.backups import record
 from barograph.errors import BackupError
-from deltalake import DeltaTable, write_deltalake
 
 BATCH = 10
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from barograph.backups.restic import NoRepositoryError, Restic
 from barograph.errors import BackupError, SettingsError
 from barograph.settings import BackupSettings, Settings

@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 import pytest
+
 from barograph.backups.restoring import restore
 from barograph.backups.store import archive_folder, staging
 from barograph.errors import BackupError

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from barograph.errors import SettingsError
 from barograph.tools import tool
 

@@ -2,14 +2,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from barograph.collector.decoding import decode
 from barograph.collector.formats import DelimitedFormat, JsonFormat
 from barograph.collector.rendering import rendered
 from barograph.errors import FrameError
 from barograph.readings import REASONS, encoded
 from barograph.windows import utc
-from hypothesis import given
-from hypothesis import strategies as st
 
 BOARD = JsonFormat(kind="json", device="id", time={"field": "ts", "unit": "seconds"}, values="data.*")
 FLAT = JsonFormat(kind="json", device="device")

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from barograph.collector.formats import DelimitedFormat, JsonFormat, read_format
 from barograph.errors import DocumentError
 from barograph.registry import read_site

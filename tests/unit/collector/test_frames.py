@@ -1,6 +1,7 @@
-from barograph.collector.frames import SAMPLE, LineSplitter, TooLong
 from hypothesis import given
 from hypothesis import strategies as st
+
+from barograph.collector.frames import SAMPLE, LineSplitter, TooLong
 
 
 def test_a_line_may_come_in_any_pieces():

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
+from tests.unit.collector.fakes import FakeSource, eventually
+from tests.unit.collector.ptys import Board
+
 from barograph.collector.formats import JsonFormat
 from barograph.collector.line import Line, Numbers
 from barograph.collector.loop import Loop
@@ -13,9 +16,6 @@ from barograph.collector.publisher import Topics
 from barograph.collector.spool import Spool
 from barograph.errors import PortError
 from barograph.registry import Port
-
-from tests.unit.collector.fakes import FakeSource, eventually
-from tests.unit.collector.ptys import Board
 
 FLAT = JsonFormat(kind="json", device="device")
 TOPICS = Topics("readings", "rejects")

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import select
 import socket
@@ -5,11 +6,11 @@ import threading
 
 import pytest
 import serial.rfc2217
+from tests.unit.collector.fakes import eventually
+
 from barograph.collector.ports import open_port
 from barograph.errors import PortError
 from barograph.registry import Port
-
-from tests.unit.collector.fakes import eventually
 
 
 def port(url: str) -> Port:
@@ -21,10 +22,8 @@ def pty_pair():
     near, far = os.openpty()
     yield near, os.ttyname(far)
     for descriptor in (near, far):
-        try:
+        with contextlib.suppress(OSError):
             os.close(descriptor)
-        except OSError:
-            pass
 
 
 def test_a_path_in_the_data_folder_is_a_port(tmp_path, pty_pair):

@@ -1,11 +1,11 @@
 import json
 
 import pytest
+from tests.unit.collector.fakes import Broker, eventually
+
 from barograph.collector.publisher import Publisher, Topics, message, packed
 from barograph.collector.spool import Entry, Spool
 from barograph.windows import utc
-
-from tests.unit.collector.fakes import Broker, eventually
 
 NOON = utc("2026-11-22T12:00:00Z")
 TOPICS = Topics("readings", "rejects")

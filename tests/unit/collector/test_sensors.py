@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.unit.collector.fakes import eventually
+
 from barograph.collector import sensors
 from barograph.collector.decoding import decode
 from barograph.collector.formats import read_format
@@ -14,8 +16,6 @@ from barograph.collector.sensors import VirtualPort
 from barograph.errors import PortError
 from barograph.registry import Port, read_site
 from barograph.settings import Settings
-
-from tests.unit.collector.fakes import eventually
 
 DEMO = Path(__file__).parents[3] / "include" / "sites" / "demo"
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.unit.collector.fakes import Broker, eventually
+from tests.unit.collector.ptys import Board
+
 from barograph import collector
 from barograph.collector import service
 from barograph.errors import DocumentError, WriterBusy
 from barograph.settings import Settings
-
-from tests.unit.collector.fakes import Broker, eventually
-from tests.unit.collector.ptys import Board
 
 SITE = """
 site: shop
@@ -119,7 +119,7 @@ def test_a_wrong_site_is_refused_before_anything_is_opened(tmp_path, settings, f
 
 def test_an_unknown_site_is_named_with_those_there_are(settings):
     """`--site` is typed by hand."""
-    with pytest.raises(DocumentError, match="no site shpo. Sites here: shop"):
+    with pytest.raises(DocumentError, match=r"no site shpo\. Sites here: shop"):
         service.collect(settings, threading.Event(), site="shpo")
 
 

@@ -3,6 +3,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
 from barograph.collector.simulator import history, sensors
 from barograph.errors import DocumentError
 from barograph.metrics import metric

@@ -1,6 +1,7 @@
 import sqlite3
 
 import pytest
+
 from barograph.collector.spool import Entry, Loss, Spool
 from barograph.errors import SpoolFull, WriterBusy
 from barograph.windows import utc

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+
 from barograph.archive import Archive
 from barograph.readings import FAIL
 from barograph.registry import Device, Point

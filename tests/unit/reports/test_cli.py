@@ -5,13 +5,14 @@ from datetime import date
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from barograph.cli import report as command
 from barograph.errors import ReportError
 from barograph.reports.publish import report
 from barograph.settings import Settings
 from barograph.testing import MemoryCatalogue, a_site, readings, settled_day
 from barograph.windows import Window
-from typer.testing import CliRunner
 
 DAY = date(2026, 6, 17)
 SITE_FILE = """\

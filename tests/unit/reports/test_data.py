@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from barograph.archive import Archive
 from barograph.errors import LedgerError
 from barograph.readings import FAIL

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import pytest
+
 from barograph.archive import Archive
 from barograph.readings import FAIL
 from barograph.registry import Device, Point
@@ -91,7 +92,7 @@ def test_a_rule_that_fired_often_is_one_line(tmp_path):
 
     (line,) = said(gathered(tmp_path, a_day(), alarms))[2]
 
-    assert line.startswith("Dairy fridge was too warm for 4 times, 2 h in all: above 8 °C 01:00–01:30, 05:00–05:30,")
+    assert line.startswith("Dairy fridge was too warm 4 times, 2 h in all: above 8 °C 01:00–01:30, 05:00–05:30,")
 
 
 def test_silence_of_one_device_is_its_own_line(tmp_path):
@@ -129,7 +130,7 @@ def test_leaving_the_limits_without_an_alarm_is_a_note(tmp_path):
 def test_sums_that_do_not_balance_are_said_aloud(tmp_path):
     data = gathered(tmp_path, a_day(), duplicate=3, rejected=2, unaccounted=1)
 
-    assert "the sums of the day do not balance: 1 readings unaccounted for" in said(data)[2]
+    assert "the sums of the day do not balance: 1 reading unaccounted for" in said(data)[2]
     assert "does not balance" in html(data)
 
 
@@ -196,4 +197,4 @@ def test_what_cannot_be_believed_is_counted(tmp_path):
     for row in rows[100:200]:
         row |= {"value": -127.0, "flag": FAIL}
 
-    assert "Dairy fridge: temperature: 100 readings not believable" in said(gathered(tmp_path, rows))[2]
+    assert "Dairy fridge: temperature: 100 readings doubtful" in said(gathered(tmp_path, rows))[2]

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from barograph.errors import ReportError, WriterBusy
 from barograph.registry import Device, Point
 from barograph.reports import charts, publish
@@ -229,6 +230,7 @@ def test_an_empty_day_is_published_too(settings):
 
     assert "empty" == made.verdict
     assert "This day has no data yet" in made.page.read_text()
+    assert not list(made.folder.glob("charts/*"))
 
 
 def test_the_manifest_vouches_for_every_file(settings):

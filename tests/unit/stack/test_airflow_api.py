@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from barograph.errors import ServiceUnavailable
 from barograph.stack.airflow_api import Airflow
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from barograph.errors import SettingsError
 from barograph.settings import KafkaSettings, Settings, load_settings
 from barograph.stack import environment, secrets

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+
 from barograph.settings import Settings
 from barograph.stack import first_run, services
 from barograph.stack.first_run import Plan

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from barograph.settings import CHECKOUT
 from barograph.stack import pids
 
 GUARD = str(CHECKOUT / "include" / "stack" / "guard.py")
 STUBBORN = """
-import os, signal, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"],
-                         start_new_session=True)
+import subprocess, sys, time
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", deaf], start_new_session=True)
 print("up", flush=True)
 time.sleep(60)
 """

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from barograph.settings import Settings
 from barograph.stack import secrets
 

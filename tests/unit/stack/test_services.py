@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from barograph.errors import ServiceUnavailable, SettingsError
 from barograph.settings import PORT_OFFSETS, Settings
 from barograph.stack import log_files, services
@@ -84,7 +85,9 @@ def test_a_busy_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
         ({}, "ready"),
         ({"health": "-"}, "starting"),
         ({"health": "-", "has_probe": False}, "ready"),
-        ({"status": "Completed", "has_probe": False}, "done"),
+        ({"name": "prepare", "status": "Running", "health": "-", "has_probe": False}, "starting"),
+        ({"name": "prepare", "status": "Completed", "health": "-", "has_probe": False}, "done"),
+        ({"name": "sensors", "status": "Completed", "health": "-", "has_probe": False}, "failed"),
         ({"status": "Completed", "exit_code": 1}, "failed"),
         ({"status": "Skipped"}, "failed"),
         ({"status": "Restarting", "health": "-"}, "restarting"),

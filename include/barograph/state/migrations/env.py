@@ -1,8 +1,9 @@
 """Alembic's entry: engine.migrate hands the address over, so no password stands in a file."""
 
 from alembic import context
-from barograph.state.tables import metadata
 from sqlalchemy import create_engine
+
+from barograph.state.tables import metadata
 
 with create_engine(context.config.attributes["url"]).connect() as connection:
     context.configure(connection=connection, target_metadata=metadata)

@@ -1,0 +1,63 @@
+"""Real servers for tests: PostgreSQL, Kafka, InfluxDB and one Spark Connect server, started once a session.
+
+They have their own ports and data folder, so that they run beside a `make run`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from barograph.settings import PORT_OFFSETS, Settings, SparkSettings
+from barograph.stack import pids, prepare, secrets, services
+
+PORT_BASE = 27_000
+SERVERS = ("postgres", "kafka", "influxdb", "spark-live")
+
+
+@dataclass(frozen=True)
+class Services:
+    """The running servers; `settings` is all that code under test needs."""
+
+    settings: Settings
+
+
+@pytest.fixture(scope="session")
+def services_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("barograph") / "home"
+    # pytest's folder is closed to others; PostgreSQL is nobody when we are root.
+    plain = Settings(home=home, port_base=int(os.environ.get("BAROGRAPH_TEST_PORT_BASE", PORT_BASE)))
+    secrets.generate(plain)
+    live = plain.spark_url("live")
+    return plain.model_copy(update={"spark": SparkSettings(live=live, history=live)})
+
+
+@pytest.fixture(scope="session")
+def services_up(services_settings: Settings) -> Iterator[Services]:
+    services.up(services_settings, only=SERVERS)
+    try:
+        prepare.run(services_settings, airflow=False)
+        yield Services(services_settings)
+    finally:
+        killed = services.down(services_settings)
+    assert killed == []
+    assert pids.ours(services_settings.home) == []
+    assert still_listening(services_settings) == []
+
+
+@pytest.fixture(scope="session", name="services")
+def _services(services_up: Services) -> Services:
+    return services_up
+
+
+def still_listening(settings: Settings) -> list[str]:
+    """Our ports on which somebody listens, as the kernel tells it."""
+    sockets = [
+        line.split() for path in ("tcp", "tcp6") for line in Path("/proc/net", path).read_text().splitlines()[1:]
+    ]
+    open_ports = {int(fields[1].rpartition(":")[2], 16) for fields in sockets if fields[3] == "0A"}
+    return [name for name in PORT_OFFSETS if settings.port(name) in open_ports]

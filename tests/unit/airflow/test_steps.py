@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from barograph.errors import LedgerError, ServiceUnavailable
+from barograph_airflow import steps
+from barograph_airflow.links import page_id
+from barograph_airflow.steps import Grace, Sites, step
+
+pytestmark = pytest.mark.usefixtures("settings_here")
+
+
+def run(run_type: str, ended: timedelta) -> dict[str, Any]:
+    end = datetime.now(UTC) - ended
+    return {"dag_run": SimpleNamespace(run_type=run_type, data_interval_end=end), "params": {}}
+
+
+def test_a_scheduled_run_waits_for_late_readings_without_holding_a_slot():
+    context = run("scheduled", ended=timedelta(minutes=5))
+
+    with pytest.raises(TaskDeferred) as deferred:
+        Grace(task_id="grace").execute(context)
+
+    assert deferred.value.trigger.moment == context["dag_run"].data_interval_end + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "ended"),
+    [("scheduled", timedelta(hours=9)), ("manual", timedelta(0)), ("backfill", timedelta(days=300))],
+)
+def test_nobody_else_waits(run_type: str, ended: timedelta):
+    assert Grace(task_id="grace").execute(run(run_type, ended)) is None
+
+
+def test_all_sites_unless_the_form_names_some():
+    sites = Sites(task_id="sites")
+
+    assert sites.execute({"params": {"sites": None}}) == ["demo", "plant"]
+    assert sites.execute({"params": {"sites": ["plant"]}}) == ["plant"]
+
+
+def test_a_site_that_is_not_there_is_named():
+    with pytest.raises(AirflowFailException, match=r"No site moon\. There are: demo, plant"):
+        Sites(task_id="sites").execute({"params": {"sites": ["moon"]}})
+
+
+def test_a_step_returns_the_facts_of_its_stage(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(steps.STAGES, "settle", lambda settings, context, site: {"site": site, "stored": 7})
+
+    facts = step("settle", site="demo").execute({})
+
+    assert (facts["site"], facts["stored"]) == ("demo", 7)
+    assert facts["seconds"] >= 0
+
+
+def test_what_a_person_must_look_at_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    def disagrees(*_: Any):
+        raise LedgerError("read 10, stored 9")
+
+    monkeypatch.setitem(steps.STAGES, "ingest", disagrees)
+
+    with pytest.raises(AirflowFailException, match="read 10, stored 9"):
+        step("ingest").execute({})
+
+
+def test_a_server_that_does_not_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch):
+    def away(*_: Any):
+        raise ServiceUnavailable("Kafka does not answer")
+
+    monkeypatch.setitem(steps.STAGES, "ingest", away)
+
+    with pytest.raises(ServiceUnavailable):
+        step("ingest").execute({})
+
+
+def test_the_button_on_a_report_leads_to_its_page_in_airflow(monkeypatch: pytest.MonkeyPatch):
+    made = {"site": "demo", "day": "2026-11-22"}
+    monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", lambda **_: made)
+    task = step("report", site="demo")
+
+    (link,) = task.operator_extra_links
+
+    assert link.name == "Report"
+    assert link.get_link(task, ti_key=None) == f"/plugin/barograph/barograph/reports/{page_id('demo', '2026-11-22')}"
+
+
+def test_a_report_that_was_not_made_has_no_page(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", lambda **_: None)
+    task = step("report", site="demo")
+
+    assert task.operator_extra_links[0].get_link(task, ti_key=None) == ""
