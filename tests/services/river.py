@@ -81,10 +81,8 @@ class River:
         """What the record holds, without the batch numbers, which depend on what else the database did."""
         found = self.archive._table(table)
         rows = found.to_pyarrow_table().to_pylist() if found else []
-        return sorted(
-            ({k: v for k, v in row.items() if k not in ("batch", "published")} for row in rows),
-            key=lambda row: str(row),
-        )
+        kept = [{name: fact for name, fact in row.items() if name not in ("batch", "published")} for row in rows]
+        return sorted(kept, key=str)
 
     def points(self, bucket: str, metric: str = "temperature") -> list[dict[str, Any]]:
         """All points of our devices in a bucket, by InfluxQL."""
@@ -105,11 +103,8 @@ def influxql(settings: Settings, bucket: str, query: str) -> list[dict[str, Any]
     with urllib.request.urlopen(request, timeout=30) as reply:
         result = json.load(reply)["results"][0]
     assert "error" not in result, result
-    return [
-        dict(zip(series["columns"], row, strict=True))
-        for series in result.get("series", [])
-        for row in series["values"]
-    ]
+    every = ((series["columns"], row) for series in result.get("series", []) for row in series["values"])
+    return [dict(zip(columns, row, strict=True)) for columns, row in every]
 
 
 @contextmanager

@@ -231,13 +231,8 @@ def test_what_kafka_lost_is_a_gap_and_an_alarm(river):
 
 def test_an_influxdb_that_is_away_fails_the_task_and_loses_nothing(river):
     """The record has the readings; clearing the task loads them."""
-    away = river.settings.model_copy(
-        update={
-            "influx": river.settings.influx.model_copy(
-                update={"url": "http://127.0.0.1:9", "patience": 1, "timeout": 1}
-            )
-        }
-    )
+    nowhere = {"url": "http://127.0.0.1:9", "patience": 1, "timeout": 1}
+    away = river.settings.model_copy(update={"influx": river.settings.influx.model_copy(update=nowhere)})
     river.send(river.frame(30, 4.0, seq=1))
     with pytest.raises(BarographError, match="InfluxDB did not take"):
         ingest(away, "ingest", "run", NOW)

@@ -11,9 +11,8 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def frame(**facts):
-    return Frame(
-        **{"device": "sensor3", "values": {"temperature": 21.5}, "time": NOON, "seq": 41, "boot": "5f0c", **facts}
-    )
+    common = {"device": "sensor3", "values": {"temperature": 21.5}, "time": NOON, "seq": 41, "boot": "5f0c"}
+    return Frame(**{**common, **facts})
 
 
 def test_one_frame_is_one_object():

@@ -110,9 +110,11 @@ def clean(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
 
 def prepare(airflow: Annotated[bool, typer.Option(help="Also Airflow's database.")] = True) -> None:
     """Make databases, tables, topics, buckets and tokens where they are missing. `up` does it by itself."""
+    from barograph import logs as logging
     from barograph.settings import load_settings
     from barograph.stack import prepare as stage
 
+    logging.configure()
     changes = stage.run(load_settings(), airflow=airflow)
     console.print("Made: " + ", ".join(changes) if changes else "Nothing was missing.")
 

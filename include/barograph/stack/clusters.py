@@ -88,6 +88,8 @@ def _postgres(settings: Settings, tools: Tools) -> None:
 
 
 def _kafka(settings: Settings, tools: Tools) -> None:
+    if "," in str(settings.home):
+        raise SettingsError(f"Kafka takes a comma for the end of a path: {settings.home}. Choose another data folder.")
     config = settings.path("run", "kafka.properties")
     ports = {"port": settings.port("kafka"), "controller": settings.port("kafka_controller")}
     template = (FILES / "kafka" / "server.properties").read_text(encoding="utf-8")

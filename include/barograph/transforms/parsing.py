@@ -46,8 +46,9 @@ def frames(messages: DataFrame, max_ahead: float) -> DataFrame:
         is_text.alias("is_text"),
         F.explode(F.array(at_least_one)).alias("elements"),
     ).select(
-        "topic", "partition", "offset", "published", "value", "is_text",
-        (F.size("elements") > 1).alias("packed"),
+        "topic", "partition", "offset", "published", "is_text",
+        # A packed message of 500 frames must not travel along with each of them.
+        F.when(F.size("elements") == 1, F.col("value")).alias("whole"),
         F.posexplode("elements").alias("frame", "element"),
     )  # fmt: skip
     parsed = split.select(
@@ -66,7 +67,8 @@ def _described(parsed: DataFrame, max_ahead: float) -> DataFrame:
     said = F.col("fields")["time"]
     time = F.when(said.isNull(), F.col("published")).otherwise(F.try_to_timestamp(said))
     described = parsed.select(
-        *POSITION, "published", "is_text", "packed", "value", "element", "values",
+        *POSITION, "published", "is_text", "values",
+        F.coalesce("whole", F.col("element").cast("binary")).alias("bytes"),
         F.col("fields").isNotNull().alias("is_object"),
         F.col("fields")["device"].alias("device"),
         time.alias("time"),
@@ -96,6 +98,8 @@ def _described(parsed: DataFrame, max_ahead: float) -> DataFrame:
             "claimed": F.coalesce(F.size("entries"), F.lit(1)),
             "kept": F.coalesce(F.size(F.filter("entries", lambda entry: entry["reason"].isNull())), F.lit(0)),
         })
+        .withColumn("bytes", F.when(F.col("kept") < F.col("claimed"), F.col("bytes")))
+        .drop("is_text", "is_object", "values")
     )  # fmt: skip
 
 
@@ -131,10 +135,10 @@ def rejects(frames: DataFrame) -> DataFrame:
     """What cannot be kept, byte for byte: whole frames, and single values of frames whose other values are good."""
     whole = frames.where("fault is not null").select(
         F.col("fault").alias("reason"), F.lit(None).cast("string").alias("detail"),
-        "port", "device", F.lit(None).cast("string").alias("metric"), _bytes().alias("raw"), "published", *POSITION,
+        "port", "device", F.lit(None).cast("string").alias("metric"), F.col("bytes").alias("raw"), "published", *POSITION,
     )  # fmt: skip
     single = _exploded(frames).where("reason is not null").select(
-        "reason", F.left("text", F.lit(200)).alias("detail"), "port", "device", "metric", _bytes().alias("raw"),
+        "reason", F.left("text", F.lit(200)).alias("detail"), "port", "device", "metric", F.col("bytes").alias("raw"),
         "published", *POSITION,
     )  # fmt: skip
     return whole.unionByName(single).withColumn("stage", F.lit("drain"))
@@ -161,10 +165,3 @@ def _exploded(frames: DataFrame) -> DataFrame:
 
 def _number(text: Column) -> Column:
     return F.when(text == "true", 1.0).when(text == "false", 0.0).otherwise(text.try_cast("double"))
-
-
-def _bytes() -> Column:
-    """The frame as it came: the whole message, unless it was one of several in it."""
-    return F.when(F.col("packed") & F.col("element").isNotNull(), F.col("element").cast("binary")).otherwise(
-        F.col("value")
-    )

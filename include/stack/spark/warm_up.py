@@ -49,8 +49,7 @@ def warm_up(server: str) -> None:
     from barograph.spark import session
 
     settings = load_settings()
-    folder = settings.path("tmp", f"spark-{server}-warm-up")
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = settings.path("tmp", f"spark-{server}", f"warm-up-{os.getpid()}")
     with session(settings, server) as spark:
         numbers = spark.range(64).withColumn("half", F.col("id") / 2)
         numbers.write.format("delta").save(str(folder))

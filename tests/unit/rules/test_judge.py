@@ -1,6 +1,7 @@
 """An alarm is a function of the readings: not of batches, restarts or the clock."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def test_one_good_reading_starts_the_time_anew():
 
 
 def test_the_worst_value_is_kept():
-    state, found = judge({}, readings(9, 11, 10, 9, 9, 5), [RULE], LATER)
+    _, found = judge({}, readings(9, 11, 10, 9, 9, 5), [RULE], LATER)
 
     assert [11, 11] == [event.value for event in found]
 
@@ -65,7 +66,7 @@ def test_any_split_into_batches_gives_the_same_events(values, cuts, restart):
 
     state, found = {}, []
     edges = [0, *sorted(cuts), len(whole)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         state, news = judge(unpacked(packed(state)) if restart else state, whole[start:end], [RULE], LATER)
         found += news
 
