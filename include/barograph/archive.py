@@ -116,6 +116,24 @@ class Archive:
         versions = [table.transaction_version(writer) for table in tables if table]
         return max((version for version in versions if version is not None), default=None)
 
+    def came(self, window: Window) -> list[dict[str, Any]]:
+        """How many readings the record has in a window, duplicates too: device, batch, count."""
+        return self._counted("readings", "time", window, ["device", "batch"])
+
+    def refused(self, window: Window) -> list[dict[str, Any]]:
+        """How much of each device was rejected that was published in a window: device (or None), count."""
+        return self._counted("rejects", "published", window, ["device"])
+
+    def _counted(self, table: str, clock: str, window: Window, keys: list[str]) -> list[dict[str, Any]]:
+        found = self._table(table)
+        if found is None:
+            return []
+        days, moment = window.utc_days(), pc.field(clock)
+        inside = pc.field("day").isin(days) & (moment >= window.start) & (moment < window.end)
+        rows = found.to_pyarrow_dataset().to_table(columns=keys, filter=inside)
+        counted: list[dict[str, Any]] = rows.group_by(keys).aggregate([([], "count_all")]).to_pylist()
+        return [{"count": row.pop("count_all"), **row} for row in counted]
+
     def days(self) -> list[date]:
         """The UTC days of which the record has readings."""
         found = self._table("readings")
@@ -126,7 +144,9 @@ class Archive:
         found = self._table(table)
         if found is None:
             return pa.table({})
-        return found.to_pyarrow_table(filters=[("site", "=", site), ("day", "=", day.isoformat())], columns=columns)
+        return found.to_pyarrow_dataset().to_table(
+            columns=columns, filter=(pc.field("site") == site) & (pc.field("day") == day)
+        )
 
     def _table(self, table: str) -> DeltaTable | None:
         try:

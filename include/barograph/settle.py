@@ -13,7 +13,7 @@ import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from barograph import registry
+from barograph import registry, schemas
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.influx import lines
@@ -24,7 +24,7 @@ from barograph.registry import Site
 from barograph.settings import Settings
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Ledger
-from barograph.transforms import cleaning, windowing
+from barograph.transforms import windowing
 from barograph.windows import Window
 
 log = structlog.get_logger()
@@ -55,12 +55,13 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
             "refined": readings,
             "windows": windows,
             "rollups": periods[0].unionByName(periods[1]).unionByName(periods[2]),
-            "days": _day(spark, settings, archive, sites, site, day, window, readings),
         }
         for name, rows in tables.items():
             keyed = rows.withColumns({"site": F.lit(site.site), "day": F.lit(day)})
             archive.replace_day(keyed.transform(_sorted), name, site.site, day)
             log.info("settled", site=site.site, day=day.isoformat(), table=name)
+        ours.unpersist()
+        archive.replace_day(_day(spark, settings, archive, sites, site, day, window), "days", site.site, day)
         if influx:
             _load(spark, settings, archive, site, day, window)
         counts = _counts(archive, site, day)
@@ -80,36 +81,23 @@ def _sorted(rows: DataFrame) -> DataFrame:
 
 
 def _day(
-    spark: SparkSession,
-    settings: Settings,
-    archive: Archive,
-    sites: list[Site],
-    site: Site,
-    day: date,
-    window: Window,
-    readings: DataFrame,
+    spark: SparkSession, settings: Settings, archive: Archive, sites: list[Site], site: Site, day: date, window: Window
 ) -> DataFrame:
     """The day's sums. What was read is counted from the record as it came, not from what was refined."""
-    stranger = edge.unregistered(spark, settings.default_site or sites[0].site, settings.ingest.default_cadence)
-    came = archive.all_rows(spark, [window]).transform(cleaning.placed, edge.devices(spark, sites), stranger)
-    arrived = came.where(F.col("site") == site.site).agg(
-        F.count("*").alias("arrived"), F.array_sort(F.collect_set("batch")).alias("batches")
+    owner = {device.device: place.site for place in sites for device in place.devices}
+    default = settings.default_site or sites[0].site
+    came = [row for row in archive.came(window) if owner.get(row["device"], default) == site.site]
+    rejected = sum(
+        row["count"] for row in archive.refused(window) if owner.get(row["device"] or "", default) == site.site
     )
-    rejects = spark.read.format("delta").load(archive.path("rejects")).join(
-        F.broadcast(edge.devices(spark, sites).select("device", F.col("site").alias("owner"))), "device", "left"
+    stored = archive.derived("refined", site.site, day, ["device"])["device"]
+    arrived = sum(row["count"] for row in came)
+    batches = sorted({row["batch"] for row in came})
+    row = (
+        site.site, day, window.start, window.end, batches, len(stored.unique()),
+        arrived + rejected, len(stored), arrived - len(stored), rejected,
     )  # fmt: skip
-    owner = F.coalesce("owner", F.lit(settings.default_site or sites[0].site))
-    rejected = rejects.where(
-        (F.col("published") >= F.lit(window.start)) & (F.col("published") < F.lit(window.end)) & (owner == site.site)
-    ).agg(F.count("*").alias("rejected"))
-    stored = readings.agg(
-        F.count("*").alias("stored"), F.count_distinct("device").cast("int").alias("devices")
-    )  # fmt: skip
-    return arrived.crossJoin(rejected).crossJoin(stored).select(
-        F.lit(window.start).alias("start"), F.lit(window.end).alias("end"), "batches", "devices",
-        (F.col("arrived") + F.col("rejected")).alias("read"), "stored",
-        (F.col("arrived") - F.col("stored")).alias("duplicate"), "rejected",
-    )  # fmt: skip
+    return spark.createDataFrame([row], schemas.DERIVED["days"])
 
 
 def _load(spark: SparkSession, settings: Settings, archive: Archive, site: Site, day: date, window: Window) -> None:

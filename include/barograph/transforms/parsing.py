@@ -135,7 +135,8 @@ def rejects(frames: DataFrame) -> DataFrame:
     """What cannot be kept, byte for byte: whole frames, and single values of frames whose other values are good."""
     whole = frames.where("fault is not null").select(
         F.col("fault").alias("reason"), F.lit(None).cast("string").alias("detail"),
-        "port", "device", F.lit(None).cast("string").alias("metric"), F.col("bytes").alias("raw"), "published", *POSITION,
+        "port", "device", F.lit(None).cast("string").alias("metric"), F.col("bytes").alias("raw"), "published",
+        *POSITION,
     )  # fmt: skip
     single = _exploded(frames).where("reason is not null").select(
         "reason", F.left("text", F.lit(200)).alias("detail"), "port", "device", "metric", F.col("bytes").alias("raw"),

@@ -1,0 +1,116 @@
+"""A settled day is a function of the record: counted, flagged, summed up, and the same when done again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.services.river import River, opened
+
+from barograph.registry import choose_site
+from barograph.reports.publish import report
+from barograph.settle import settle
+from barograph.windows import Window
+
+DAY = (datetime.now(UTC) - timedelta(days=2)).date()
+
+
+@pytest.fixture
+def river(services):
+    with opened(services.settings) as own:
+        yield own
+
+
+def a_day(river: River):
+    """A local day at one reading in ten minutes, a gap of two hours, an impossible value, one frame sent twice."""
+    start = Window.local_day(DAY, "Europe/Berlin").start
+    frames = []
+    for n in range(-3, 147):
+        if 30 <= n < 42:
+            continue
+        value = 500.0 if n == 50 else 4.0 + n % 7 / 10
+        time = (start + timedelta(minutes=10 * n)).isoformat()
+        frames.append(river.frame(0, value, seq=n + 3, time=time, historical=True))
+    return [*(frames[place : place + 50] for place in range(0, len(frames), 50)), frames[20]]
+
+
+def derived(river, *tables):
+    return {table: river.archive.derived(table, river.name, DAY).to_pylist() for table in tables}
+
+
+def test_a_day_balances_and_holds_what_was_measured_in_it(river):
+    """144 ten-minute steps less twelve of the gap; the readings of the neighbouring days stay outside."""
+    river.send(*a_day(river))
+    river.ingest()
+
+    summary = settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+
+    assert {"read": 133, "stored": 132, "duplicate": 1, "rejected": 0} == {
+        name: summary.counts[name] for name in ("read", "stored", "duplicate", "rejected")
+    }
+    [whole] = [row for row in derived(river, "rollups")["rollups"] if row["period"] == "day"]
+    assert (132, 131, 1, 4.0, 4.6) == (whole["count"], whole["good"], whole["fail"], whole["min"], whole["max"])
+    assert 132 == len(river.points("readings"))
+    periods = {point["period"] for point in river.points("rollups")}
+    assert {"minute", "hour", "day"} == periods
+
+
+def test_settling_again_changes_nothing(river):
+    """Clearing `settle` and `report` any number of times: the same tables, points, files and revision."""
+    site = choose_site(river.settings.sites_folder, None)
+    river.send(*a_day(river))
+    river.ingest()
+    settle(river.settings, site, DAY)
+    first = report(river.settings, site, DAY)
+    files = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    before = derived(river, "refined", "windows", "rollups", "days"), river.points("rollups")
+
+    settle(river.settings, site, DAY)
+    again = report(river.settings, site, DAY)
+
+    assert before == (derived(river, "refined", "windows", "rollups", "days"), river.points("rollups"))
+    assert (1, False) == (again.revision, again.changed)
+    assert files == {path.name: path.read_bytes() for path in again.folder.iterdir()}
+
+
+def test_late_data_makes_a_new_revision(river):
+    """The old page stays as it was; the new one says what is known now."""
+    site = choose_site(river.settings.sites_folder, None)
+    river.send(*a_day(river))
+    river.ingest("first")
+    settle(river.settings, site, DAY)
+    report(river.settings, site, DAY)
+    noon = (Window.local_day(DAY, "Europe/Berlin").start + timedelta(hours=5, minutes=30)).isoformat()
+    river.send(river.frame(0, 4.4, seq=999, time=noon))
+    river.ingest("second")
+
+    settle(river.settings, site, DAY)
+
+    assert (2, True) == ((made := report(river.settings, site, DAY)).revision, made.changed)
+
+
+def test_influxdb_is_a_view_and_can_be_made_anew(river):
+    """Whatever was in it: the record fills it again."""
+    import urllib.request
+
+    river.send(*a_day(river))
+    river.ingest()
+    site = choose_site(river.settings.sites_folder, None)
+    settle(river.settings, site, DAY)
+    before = river.points("readings")
+    gone = urllib.request.Request(
+        f"{river.settings.influx_url}/api/v2/delete?org=barograph&bucket=readings",
+        data=(
+            f'{{"start":"2000-01-01T00:00:00Z","stop":"2100-01-01T00:00:00Z","predicate":"device=\\"{river.fridge}\\""}}'
+        ).encode(),
+        headers={
+            "Authorization": f"Token {river.settings.secret('influx_operator_token')}",
+            "Content-Type": "application/json",
+        },
+    )
+    urllib.request.urlopen(gone, timeout=30).close()
+    assert [] == river.points("readings")
+
+    settle(river.settings, site, DAY)
+
+    assert before == river.points("readings")
