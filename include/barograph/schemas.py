@@ -35,7 +35,7 @@ ROLLUPS = f"""
     site STRING, day DATE, device STRING, zone STRING, metric STRING, period STRING, start TIMESTAMP, end TIMESTAMP,
     {STATISTICS}
 """
-"""derived/rollups: `period` is minute, hour or day (the site's local day)."""
+"""derived/rollups: `period` is hour or day (the site's local day)."""
 
 DAYS = """
     site STRING, day DATE, start TIMESTAMP, end TIMESTAMP, batches ARRAY<BIGINT>, devices INT,

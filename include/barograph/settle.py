@@ -50,11 +50,11 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         windows = windowing.windows(ours).where(
             (F.col("end") > F.lit(window.start)) & (F.col("end") <= F.lit(window.end))
         )
-        periods = [windowing.rollups(readings, period, site.timezone) for period in ("minute", "hour", "day")]
+        periods = [windowing.rollups(readings, period, site.timezone) for period in ("hour", "day")]
         tables = {
             "refined": readings,
             "windows": windows,
-            "rollups": periods[0].unionByName(periods[1]).unionByName(periods[2]),
+            "rollups": periods[0].unionByName(periods[1]),
         }
         for name, rows in tables.items():
             keyed = rows.withColumns({"site": F.lit(site.site), "day": F.lit(day)})

@@ -8,7 +8,6 @@ A ready server costs one short look. Standard library only.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
@@ -27,9 +26,12 @@ def listens(port: str) -> bool:
 
 def beats(component: str) -> bool:
     """A heartbeat of an earlier run looks healthy for half a minute: it must be younger than the process."""
+    import http.client  # half of what a look costs, and only Airflow's need it
+
     server = http.client.HTTPConnection("127.0.0.1", int(os.environ["STACK_PORT_AIRFLOW"]), timeout=5)
     server.request("GET", "/api/v2/monitor/health")
     health = json.load(server.getresponse())[component]
+    server.close()
     heard = health[f"latest_{component}_heartbeat"]
     started = Path(os.environ["STACK_HOME"], "run", f"{os.environ['PC_PROC_NAME']}.pid").stat().st_mtime
     return bool(health["status"] == "healthy" and heard and datetime.fromisoformat(heard).timestamp() > started)
@@ -43,7 +45,7 @@ def main(question: str, subject: str) -> int:
         try:
             if ready(subject):
                 return 0
-        except (OSError, http.client.HTTPException, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError) as error:
             problem = error
         time.sleep(0.25)
     print(f"{question} {subject}: {problem}")

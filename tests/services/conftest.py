@@ -26,11 +26,20 @@ class Services:
     settings: Settings
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_settings() -> Iterator[None]:
+    """The environment wins over what a test says: with BAROGRAPH_HOME set, tests would kill a shop's real servers."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("BAROGRAPH_") and "TEST" not in name]:
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture(scope="session")
-def services_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def services_settings(_nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("barograph") / "home"
-    # pytest's folder is closed to others; PostgreSQL is nobody when we are root.
     plain = Settings(home=home, port_base=int(os.environ.get("BAROGRAPH_TEST_PORT_BASE", PORT_BASE)))
+    assert home == plain.home
     secrets.generate(plain)
     live = plain.spark_url("live")
     return plain.model_copy(update={"spark": SparkSettings(live=live, history=live)})

@@ -52,7 +52,7 @@ def test_a_day_balances_and_holds_what_was_measured_in_it(river):
     assert (132, 131, 1, 4.0, 4.6) == (whole["count"], whole["good"], whole["fail"], whole["min"], whole["max"])
     assert 132 == len(river.points("readings"))
     periods = {point["period"] for point in river.points("rollups")}
-    assert {"minute", "hour", "day"} == periods
+    assert {"hour", "day"} == periods
 
 
 def test_settling_again_changes_nothing(river):

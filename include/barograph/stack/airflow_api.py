@@ -17,7 +17,8 @@ import httpx
 from barograph.errors import ServiceUnavailable
 from barograph.settings import Settings
 
-DONE = ("success", "failed")
+PATIENCE = 60.0
+"""Seconds without an answer until waiting for a run is given up."""
 
 Run = dict[str, Any]
 """A Dag run as Airflow tells it: dag_run_id, state, run_type, logical_date, start_date, end_date, conf, ..."""
@@ -140,8 +141,17 @@ class Airflow:
 
     def _until(self, look: Callable[[], list[Run]], what: str, timeout: float) -> list[Run]:
         deadline = time.monotonic() + timeout
+        last_answer = time.monotonic()
         while True:
-            found = look()
+            try:
+                found = look()
+            except ServiceUnavailable:
+                # A server that was killed is back within a minute; the run goes on.
+                if time.monotonic() - last_answer > PATIENCE:
+                    raise
+                time.sleep(1)
+                continue
+            last_answer = time.monotonic()
             for run in found:
                 if run["state"] == "failed":
                     raise ServiceUnavailable(self._why_it_failed(run))

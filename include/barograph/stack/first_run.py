@@ -139,8 +139,8 @@ def backfill(settings: Settings, plan: Plan, show: Show) -> str:
     first, last = (Window.local_day(day, zone).start for day in (days[0], days[-1]))
     with Airflow.of(settings) as airflow:
         airflow.wait_for_dag("daily")
-        states = {run["state"] for run in airflow.runs_between("daily", first, last)}
-        if not states & {"queued", "running"}:
+        runs = airflow.runs_between("daily", first, last)
+        if len(runs) < len(days) or any(run["state"] == "failed" for run in runs):
             airflow.backfill("daily", first, last, PARALLEL_DAYS)
         airflow.unpause("daily")
         told = partial(show.progress, unit="days")

@@ -73,7 +73,7 @@ def _processes(settings: Settings, now: datetime) -> Iterator[Answer]:
             yield Answer("process", process.name, process.ready, process.word + restarts, facts)
         elif services.first_run_is_over(settings):
             advice = f"not running; barograph stack start {process.name}"
-            yield Answer("process", process.name, process.name not in services.INPUT, advice)
+            yield Answer("process", process.name, False, advice)
 
 
 def _ports(settings: Settings, now: datetime) -> Iterator[Answer]:

@@ -63,9 +63,9 @@ def read(secret: Path) -> str:
         content = secret.read_text().strip()
     except PermissionError as error:
         raise Refused(
-            f"The secret {secret.name} is readable for uid {secret.stat().st_uid} only, and this is uid {os.geteuid()}. "
-            "Set RUN_AS_UID in .env to the owner of ./secrets and build again. Where Docker maps users (rootless), "
-            "run: python3 include/stack/compose/make_secrets.py --readable"
+            f"The secret {secret.name} belongs to uid {secret.stat().st_uid}, and only it may read it; "
+            f"this is uid {os.geteuid()}. Set RUN_AS_UID in .env to the owner of ./secrets and build again. "
+            "Where Docker maps users (rootless), run: python3 include/stack/compose/make_secrets.py --readable"
         ) from error
     if not content:
         raise Refused(f"The secret {secret.name} is empty. Remove secrets/{secret.name}. {MAKE}")

@@ -96,7 +96,7 @@ def write_env(checkout: Path, owner: tuple[int, int]) -> None:
     """.env of .env.example, with the owner of the secrets; of an existing one only the owner is changed."""
     env = checkout / ".env"
     text = (env if env.exists() else checkout / ".env.example").read_text(encoding="utf-8")
-    for name, value in zip(("RUN_AS_UID", "RUN_AS_GID"), owner):
+    for name, value in {"RUN_AS_UID": owner[0], "RUN_AS_GID": owner[1]}.items():
         line = f"{name}={value}"
         text, found = re.subn(rf"^{name}=.*$", line, text, flags=re.MULTILINE)
         text += "" if found else f"{line}\n"

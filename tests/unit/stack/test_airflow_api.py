@@ -76,6 +76,14 @@ def test_days_are_done_when_every_run_is_there_and_green(monkeypatch: pytest.Mon
     assert seen == [(1, 2), (1, 2), (2, 2)]
 
 
+def test_a_short_outage_does_not_end_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database was restarted: the run goes on, and so do we."""
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    answers = iter([500, {"dag_id": "ingest", "dag_run_id": "manual", "state": "success"}])
+
+    assert "success" == an_airflow(lambda request: next(answers)).wait("ingest", "manual")["state"]
+
+
 def test_a_failed_run_says_what_its_task_said() -> None:
     def answer(request: httpx.Request) -> Any:
         if "/logs/" in request.url.path:

@@ -1,0 +1,198 @@
+"""From an empty folder to a report in a browser, as a newcomer sees it. One stack serves all tests, in this order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from kafka import KafkaProducer
+from sqlalchemy import text
+from tests.services.river import influxql
+
+from barograph.archive import Archive
+from barograph.registry import choose_site
+from barograph.reports import shelf
+from barograph.stack import pids
+from barograph.state import engine
+from barograph.windows import Window
+
+PICTURES = os.environ.get("BAROGRAPH_TEST_PICTURES")
+"""A folder for pictures of what was seen; the README's are made so."""
+
+
+def sql(stack, query):
+    with engine.connect(stack.settings).connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def until(look, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(1)
+    return found
+
+
+def days(stack):
+    return sorted(date.fromisoformat(path.name) for path in (stack.settings.reports_folder / "demo").iterdir())
+
+
+def test_the_first_run_says_where_to_go_next(stack):
+    """Address, login, reports, what to do: a newcomer needs nothing else."""
+    assert f"http://127.0.0.1:{stack.settings.port('airflow')}" in stack.said
+    assert "Log in as admin with " + stack.settings.secret("airflow_admin") in stack.said
+    assert str(stack.settings.reports_folder) in stack.said
+    assert "Next:" in stack.said
+
+
+def test_a_week_of_history_is_in_the_record_and_balances(stack):
+    counts = sql(stack, "select counts from batches where counts is not null")
+    sums = {name: sum(row[0][name] for row in counts) for name in ("read", "stored", "duplicate", "rejected")}
+
+    assert sums["read"] == sums["stored"] + sums["duplicate"] + sums["rejected"]
+    assert sums["stored"] > 500_000
+
+
+def test_the_week_has_its_reports_and_its_alarms_woke_nobody(stack):
+    """Alarms of the past are recorded as history."""
+    assert 7 == len(days(stack))
+    assert {(True,)} == set(
+        sql(stack, "select distinct historical from alarms where opened < now() - interval '1 day'")
+    )
+
+
+def test_clearing_ingest_and_daily_changes_nothing(stack):
+    """The proof by Airflow itself: a cleared run ends where it ended before."""
+    day = days(stack)[3]
+    zone = choose_site(stack.settings.sites_folder, None).timezone
+    window = Window.local_day(day, zone)
+
+    def told():
+        report = shelf.find(stack.settings, "demo", day)
+        derived = Archive.of(stack.settings).derived("refined", "demo", day)
+        inside = f"time >= '{window.start.isoformat()}' AND time < '{window.end.isoformat()}'"
+        points = influxql(stack.settings, "rollups", f"SELECT * FROM temperature WHERE {inside}")
+        [(history,)] = sql(stack, "select counts from batches order by batch limit 1")
+        return (
+            report.revision,
+            derived.to_pylist(),
+            points,
+            history,
+            sql(stack, "select * from alarms where historical"),
+        )
+
+    before = told()
+    with stack.airflow() as airflow:
+        [daily] = airflow.runs_between("daily", window.start, window.start)
+        [(first,)] = sql(stack, "select run_id from batches where (counts->>'read')::int > 0 order by batch limit 1")
+        for dag, run in (("ingest", first), ("daily", daily["dag_run_id"])):
+            airflow.clear(dag, run)
+            airflow.wait(dag, run)
+
+    assert before == told()
+
+
+def test_the_collectors_readings_arrive(stack):
+    """Simulated sensors behind real ptys, every 30 s."""
+    newest = "SELECT last(value) FROM temperature WHERE device = 'fridge-1' AND time > now() - 5m"
+
+    assert until(lambda: influxql(stack.settings, "readings", newest), 240)
+
+
+def test_a_strangers_sensor_raises_an_alarm(stack):
+    """Ten lines of kafka-python; the rule `sensor*` of the demo watches it."""
+    producer = KafkaProducer(bootstrap_servers=stack.settings.brokers)
+    now = datetime.now(UTC)
+    for seconds in range(180, 0, -20):
+        time_of = (now - timedelta(seconds=seconds)).isoformat()
+        message = {"device": "sensor3", "time": time_of, "temperature": 45}
+        producer.send("readings", json.dumps(message).encode()).get(timeout=10)
+    producer.close()
+    with stack.airflow() as airflow:
+        airflow.wait("ingest", airflow.trigger("ingest"))
+
+    found = until(lambda: sql(stack, "select state, historical from alarms where device = 'sensor3'"))
+
+    assert [("open", False)] == found
+    asked = r"SELECT * FROM temperature WHERE device =~ /^sensor\d+$/ AND time >= now() - 5m"
+    assert 9 == len(influxql(stack.settings, "readings", asked))
+
+
+def test_a_report_is_read_in_airflow(stack, browser, tmp_path):
+    """Log in, open Reports, open a day: what a shop keeper does every morning."""
+    pictures = Path(PICTURES) if PICTURES else tmp_path
+    address = stack.settings.airflow_address
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{address}/auth/login")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", stack.settings.secret("airflow_admin"))
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "/auth/login" not in url, timeout=60_000)
+    page.goto(f"{address}/dags")
+    page.wait_for_selector("text=ingest", timeout=60_000)
+    page.screenshot(path=pictures / "airflow.png")
+    page.goto(f"{address}/plugin/barograph")
+    frame = page.frame_locator("iframe").first
+    frame.get_by_text("Corner shop").first.wait_for(timeout=60_000)
+    page.screenshot(path=pictures / "reports.png")
+    latest = days(stack)[-1]
+    report = shelf.find(stack.settings, "demo", latest)
+    page.goto(f"{address}/plugin/barograph/barograph/reports/{report.id}")
+    page.frame_locator("iframe").first.locator("body").wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=pictures / "report.png")
+    shown = browser.new_page(viewport={"width": 1280, "height": 1500})
+    shown.goto((report.folder / "index.html").as_uri())
+
+    assert shown.locator("img").count() > 0
+    assert report.summary["headline"] in shown.inner_text("body")
+    broken = "Array.from(document.images).filter(picture => !picture.naturalWidth).length"
+    assert 0 == shown.evaluate(broken)
+    shown.screenshot(path=pictures / "report-page.png")
+
+
+def test_a_killed_collector_comes_back_by_itself(stack):
+    def collectors():
+        mine = [running for running in pids.ours(stack.settings.home) if running.server == "collector"]
+        return {running.pid for running in mine if "guard.py" not in running.command}
+
+    [old] = collectors()
+    os.kill(old, signal.SIGKILL)
+
+    assert until(lambda: collectors() - {old}, 60)
+
+
+def test_a_backup_can_be_restored_and_is_the_same(stack, tmp_path):
+    with stack.airflow() as airflow:
+        airflow.wait("backup", airflow.trigger("backup"))
+    folder = tmp_path / "restored"
+
+    stack.command("backup", "restore", "--into", str(folder))
+
+    record = next(path for path in folder.rglob("readings") if (path / "_delta_log").is_dir())
+    restored = Archive(str(record.parents[1])).came(a_week(stack))
+    live = Archive.of(stack.settings).came(a_week(stack))
+    assert sorted(map(str, live)) == sorted(map(str, restored))
+
+
+def a_week(stack):
+    zone = choose_site(stack.settings.sites_folder, None).timezone
+    return Window(Window.local_day(days(stack)[0], zone).start, Window.local_day(days(stack)[-1], zone).end)
+
+
+def test_status_tells_a_script_that_all_is_well(stack):
+    def healthy():
+        told = stack.command("status", "--json", check=False)
+        return told and json.loads(told)
+
+    assert until(healthy, 60)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["stack", "--help"], ["report", "list"], ["config", "check"]])
+def test_the_command_line_helps(stack, words):
+    assert stack.command(*words)
