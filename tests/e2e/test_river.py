@@ -20,6 +20,7 @@ from barograph.reports import shelf
 from barograph.stack import pids
 from barograph.state import engine
 from barograph.windows import Window
+from barograph_airflow.links import page_id
 
 PICTURES = os.environ.get("BAROGRAPH_TEST_PICTURES")
 """A folder for pictures of what was seen; the README's are made so."""
@@ -142,7 +143,7 @@ def test_a_report_is_read_in_airflow(stack, browser, tmp_path):
     page.screenshot(path=pictures / "reports.png")
     latest = days(stack)[-1]
     report = shelf.find(stack.settings, "demo", latest)
-    page.goto(f"{address}/plugin/barograph/barograph/reports/{report.id}")
+    page.goto(f"{address}/plugin/barograph/barograph/reports/{page_id('demo', latest.isoformat())}")
     page.frame_locator("iframe").first.locator("body").wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
     page.screenshot(path=pictures / "report.png")
