@@ -5,8 +5,11 @@ Everything here is a function of (record, day, registry): it may run at any time
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -51,22 +54,32 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
             (F.col("end") > F.lit(window.start)) & (F.col("end") <= F.lit(window.end))
         )
         periods = [windowing.rollups(readings, period, site.timezone) for period in ("hour", "day")]
-        tables = {
-            "refined": readings,
-            "windows": windows,
-            "rollups": periods[0].unionByName(periods[1]),
-        }
-        for name, rows in tables.items():
-            keyed = rows.withColumns({"site": F.lit(site.site), "day": F.lit(day)})
+        tables = {"refined": readings, "windows": windows, "rollups": periods[0].unionByName(periods[1])}
+
+        def replace(name: str) -> None:
+            keyed = tables[name].withColumns({"site": F.lit(site.site), "day": F.lit(day)})
             archive.replace_day(keyed.transform(_sorted), name, site.site, day)
             log.info("settled", site=site.site, day=day.isoformat(), table=name)
+
+        # One file each is one core each; side by side they use the machine.
+        log.info("refined", site=site.site, day=day.isoformat(), readings=ours.count())
+        _side_by_side(*(partial(replace, name) for name in tables))
         ours.unpersist()
-        archive.replace_day(_day(spark, settings, archive, sites, site, day, window), "days", site.site, day)
-        if influx:
-            _load(spark, settings, archive, site, day, window)
+        sums = _day(spark, settings, archive, sites, site, day, window)
+        _side_by_side(
+            partial(archive.replace_day, sums, "days", site.site, day),
+            *([partial(_load, spark, settings, archive, site, day, window)] if influx else []),
+        )
         counts = _counts(archive, site, day)
     log.info("settle", site=site.site, day=day.isoformat(), **counts)
     return SettleSummary(site.site, day, counts)
+
+
+def _side_by_side(*works: Callable[[], None]) -> None:
+    """Do all of them at once; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
 
 
 def _reach(sites: list[Site]) -> timedelta:

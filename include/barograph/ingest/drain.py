@@ -29,7 +29,7 @@ WRITER = "drain"
 NEAR = timedelta(minutes=10)
 """Touched ranges that lie closer than this are refined as one."""
 
-ROWS_PER_FILE = 1_000_000
+ROWS_PER_FILE = 200_000
 """A batch of a minute is one file a day: many small ones make every later look slow."""
 
 log = structlog.get_logger()

@@ -28,6 +28,7 @@ SEED = 7
 """Also that of `barograph demo sensors`: history and live are one shop."""
 
 PARALLEL_DAYS = 2
+HISTORY = "spark-history"
 
 
 @dataclass
@@ -99,7 +100,10 @@ def copy_site(settings: Settings, plan: Plan, show: Show) -> str:
 
 
 def start_servers(settings: Settings, plan: Plan, show: Show) -> str:
-    services.up(settings, watch=show.watch)
+    # Only the backfill needs the second Spark server: it warms up while the first one drains.
+    servers = [name for name in services.SERVERS if name != HISTORY]
+    services.up(settings, servers, watch=show.watch)
+    services.start(settings, HISTORY)
     return f"{len(services.SERVERS)} processes"
 
 
@@ -134,6 +138,7 @@ def backfill(settings: Settings, plan: Plan, show: Show) -> str:
 
     The DAG is still paused when its runs are made, so that its own first run finds yesterday taken.
     """
+    services.wait(settings, [HISTORY])
     zone = settings.reports.timezone or read_sites(settings.sites_folder)[0].timezone
     _, days = plan.history(zone)
     first, last = (Window.local_day(day, zone).start for day in (days[0], days[-1]))

@@ -1,4 +1,4 @@
-"""Refined readings to statistics over time: sliding windows, and rollups by minute, hour and local day."""
+"""Refined readings to statistics over time: sliding windows, and rollups by hour and local day."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def windows(refined: DataFrame) -> DataFrame:
 
 
 def rollups(refined: DataFrame, period: str, timezone: str) -> DataFrame:
-    """Statistics by `minute`, `hour` (UTC) or `day` (the local day of `timezone`: 23 or 25 hours at DST)."""
+    """Statistics by `hour` or `minute` of UTC, or by `day` (the local day of `timezone`: 23 or 25 hours at DST)."""
     if period == "day":
         midnight = F.date_trunc("day", F.from_utc_timestamp("time", timezone))
         start = F.to_utc_timestamp(midnight, timezone)
