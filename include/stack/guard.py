@@ -69,6 +69,9 @@ def start(command: list[str], mask: set[int], output: int) -> int:
     os.dup2(output, 1)
     os.dup2(output, 2)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    # Started in the background of a script, we inherit that SIGINT is ignored, and so would the server.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         os.execvpe(command[0], command, {**os.environ, "STACK_GUARDED": name()})  # noqa: S606
