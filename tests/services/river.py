@@ -96,7 +96,7 @@ class River:
 
 def influxql(settings: Settings, bucket: str, query: str) -> list[dict[str, Any]]:
     """Ask as any InfluxQL user would, with the token that can only read."""
-    asked = urllib.parse.urlencode({"db": bucket, "q": query, "epoch": "us"})
+    asked = urllib.parse.urlencode({"db": bucket, "q": query, "epoch": "u"})
     request = urllib.request.Request(
         f"{settings.influx_url}/query?{asked}", headers={"Authorization": f"Token {settings.secret('influx_reader')}"}
     )

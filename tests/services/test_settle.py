@@ -62,7 +62,7 @@ def test_settling_again_changes_nothing(river):
     river.ingest()
     settle(river.settings, site, DAY)
     first = report(river.settings, site, DAY)
-    files = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    files = contents(first.folder)
     before = derived(river, "refined", "windows", "rollups", "days"), river.points("rollups")
 
     settle(river.settings, site, DAY)
@@ -70,7 +70,11 @@ def test_settling_again_changes_nothing(river):
 
     assert before == (derived(river, "refined", "windows", "rollups", "days"), river.points("rollups"))
     assert (1, False) == (again.revision, again.changed)
-    assert files == {path.name: path.read_bytes() for path in again.folder.iterdir()}
+    assert files == contents(again.folder)
+
+
+def contents(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_late_data_makes_a_new_revision(river):

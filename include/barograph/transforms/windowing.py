@@ -69,7 +69,9 @@ def _statistics() -> list[Column]:
 def _complete(counted: DataFrame) -> DataFrame:
     """Statistics of the good values, and which part came of the readings that the device's cadence promised."""
     expected = (F.unix_micros("end") - F.unix_micros("start")) / SECOND / F.col("cadence")
-    summed = counted.withColumns({"mean": _sum("values") / F.col("good"), "sorted": F.array_sort("values")})
+    summed = counted.withColumns(
+        {"mean": F.try_divide(_sum("values"), F.col("good")), "sorted": F.array_sort("values")}
+    )
     squares = F.transform("values", lambda value: F.pow(value - F.col("mean"), F.lit(2)))
     lower, upper = (F.col("good") + 1) / 2, F.col("good") / 2 + 1
     return summed.withColumns(
@@ -79,7 +81,7 @@ def _complete(counted: DataFrame) -> DataFrame:
             "min": F.get("sorted", F.lit(0)),
             "max": F.get("sorted", F.col("good") - 1),
             "median": (_at("sorted", lower) + _at("sorted", upper)) / 2,
-            "stddev": F.when(F.col("good") > 1, F.sqrt(_sum(squares) / (F.col("good") - 1))),
+            "stddev": F.when(F.col("good") > 1, F.sqrt(F.try_divide(_sum(squares), F.col("good") - 1))),
             "first": F.get("values", F.lit(0)),
             "last": F.get("values", F.col("good") - 1),
         }

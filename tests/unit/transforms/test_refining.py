@@ -105,6 +105,14 @@ def test_only_good_values_enter_statistics(refine):
     assert (2, 1, 1, 1.0, 1.0) == (row["count"], row.good, row.fail, row.max, row.mean)
 
 
+def test_a_window_of_bad_values_alone_has_counts_and_no_statistics(refine):
+    """A sensor that fails for a minute must not stop the batch of all others."""
+    row = windowing.rollups(refine([reading(0, None), reading(10, 200.0, offset=1)]), "minute", "UTC").first()
+
+    assert (2, 0, 1, 1) == (row["count"], row.good, row.fail, row.missing)
+    assert [None] * 7 == [row[name] for name in ("min", "max", "mean", "median", "stddev", "first", "last")]
+
+
 def test_a_local_day_of_23_hours_is_complete_with_23_hours_of_readings(refine):
     """The clocks go forward on 2026-03-29 in Berlin."""
     start = datetime(2026, 3, 28, 23, tzinfo=UTC)
