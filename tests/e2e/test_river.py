@@ -100,7 +100,7 @@ def test_clearing_ingest_and_daily_changes_nothing(stack):
 
 def test_the_collectors_readings_arrive(stack):
     """Simulated sensors behind real ptys, every 30 s."""
-    newest = "SELECT last(value) FROM temperature WHERE device = 'fridge-1' AND time > now() - 5m"
+    newest = "SELECT last(value) FROM temperature WHERE device = 'fridge-dairy' AND time > now() - 5m"
 
     assert until(lambda: influxql(stack.settings, "readings", newest), 240)
 
