@@ -139,7 +139,7 @@ def test_a_report_is_read_in_airflow(stack, browser, tmp_path):
     page.screenshot(path=pictures / "airflow.png")
     page.goto(f"{address}/plugin/barograph")
     frame = page.frame_locator("iframe").first
-    frame.get_by_text("Corner shop").first.wait_for(timeout=60_000)
+    frame.get_by_text("Daily reports").first.wait_for(timeout=60_000)
     page.screenshot(path=pictures / "reports.png")
     latest = days(stack)[-1]
     report = shelf.find(stack.settings, "demo", latest)
