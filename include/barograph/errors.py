@@ -55,10 +55,6 @@ class LedgerError(BarographError):
     """What was counted does not agree with what was stored: stop loudly, never guess."""
 
 
-class LogChanged(LedgerError):
-    """A Kafka partition no longer holds the offsets that a planned batch needs."""
-
-
 class SinkError(BarographError):
     """InfluxDB refused or did not take points; nothing already sent is harmed by sending again."""
 

@@ -77,8 +77,6 @@ class SparkSettings(Section):
     """Spark Connect URL of the server that serves `ingest` alone."""
     history: str = ""
     """Spark Connect URL of the server for settling, imports and questions; may be the same one."""
-    timeout: float = 300.0
-    """Seconds until a request to Spark counts as failed."""
 
 
 class IngestSettings(Section):
