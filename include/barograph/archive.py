@@ -14,14 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from barograph import schemas
 from barograph.settings import Settings
-from barograph.transforms.cleaning import once
 from barograph.windows import Window, iso, merged
 
 DUPLICATE_REACH = timedelta(hours=1)
@@ -84,14 +83,14 @@ class Archive:
             return pa.table({column: [] for column in columns})
         return found.to_pyarrow_dataset().to_table(columns=list(columns), filter=pc.field("batch") == batch)
 
-    def all_rows(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
-        """The record's readings of these windows as they came, duplicates too."""
-        return spark.read.format("delta").load(self.path("readings")).where(_inside(windows))
-
-    def read(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
-        """The record's readings of these windows, each once. What survives depends on the record alone."""
-        near = merged(window.widened(DUPLICATE_REACH, DUPLICATE_REACH) for window in windows)
-        return self.all_rows(spark, near).transform(once).where(_inside(windows, partitioned=False))
+    def near(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
+        """The record's readings as they came, of these windows and of all around that may be a copy of them."""
+        reach = merged(window.widened(DUPLICATE_REACH, DUPLICATE_REACH) for window in windows)
+        days = [f"day between '{part.utc_days()[0]}' and '{part.utc_days()[-1]}'" for part in reach]
+        # With the partitions named, Delta reads nothing else.
+        return (
+            spark.read.format("delta").load(self.path("readings")).where(" or ".join(days) or "false")
+        ).where(inside(reach))  # fmt: skip
 
     def replace_day(self, rows: DataFrame, table: str, site: str, day: date) -> None:
         """Put one whole (site, day) in the place of what was there."""
@@ -101,6 +100,16 @@ class Archive:
             .mode("overwrite")
             .option("replaceWhere", f"site = '{site}' and day = '{day.isoformat()}'")
             .save(self.path(table))
+        )
+
+    def replace_sums(self, sums: dict[str, Any]) -> None:
+        """Put the sums of one (site, day) in the place of what stood in `days`."""
+        table = DeltaTable(self.path("days"))
+        write_deltalake(
+            table,
+            pa.Table.from_pylist([sums], pa.schema(table.schema().to_arrow())),
+            mode="overwrite",
+            predicate=f"site = '{sums['site']}' and day = '{sums['day'].isoformat()}'",
         )
 
     def commits(self, table: str, writer: str) -> list[dict[str, Any]]:
@@ -160,11 +169,11 @@ def _shaped(rows: DataFrame, table: str) -> DataFrame:
     return rows.to(StructType.fromDDL({**schemas.RECORD, **schemas.DERIVED}[table]))
 
 
-def _inside(windows: Sequence[Window], partitioned: bool = True) -> str:
-    """A condition on event time; with the partitions named, Delta reads nothing else."""
+def inside(windows: Sequence[Window], starts: str = "time", ends: str = "time") -> str:
+    """A condition: the time of a row lies in one of these windows; with two names, its stretch of time touches one."""
+    after = ">=" if starts == ends else ">"
     conditions = [
-        f"(time >= timestamp '{iso(window.start)}' and time < timestamp '{iso(window.end)}'"
-        + (f" and day between '{window.utc_days()[0]}' and '{window.utc_days()[-1]}')" if partitioned else ")")
+        f"({starts} < timestamp '{iso(window.end)}' and {ends} {after} timestamp '{iso(window.start)}')"
         for window in windows
         if window.length
     ]

@@ -10,24 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from barograph import registry, schemas
+from barograph import registry
 from barograph import spark as edge
-from barograph.archive import Archive
+from barograph.archive import DUPLICATE_REACH, Archive
+from barograph.errors import LedgerError
 from barograph.influx import lines
 from barograph.influx.load import load, register
 from barograph.ingest.drain import WRITER
-from barograph.ingest.refine import kept_since, refined
+from barograph.ingest.refine import kept_since, places_of, refined
 from barograph.registry import Site
 from barograph.settings import Settings
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Ledger
 from barograph.transforms import windowing
+from barograph.transforms.places import Places
 from barograph.windows import Window
 
 log = structlog.get_logger()
@@ -44,35 +45,88 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     """Settle one local day. `influx=False` leaves InfluxDB as it is. Raises BarographError."""
     archive = Archive.of(settings)
     window = Window.local_day(day, site.timezone)
-    sites = registry.read_sites(settings.sites_folder)
+    places = places_of(settings, registry.read_sites(settings.sites_folder))
     with writer_lock(connect(settings), "settle"), edge.session(settings, "history", lasting="settle") as spark:
         archive.create(spark)
-        near = refined(spark, settings, archive, sites, [window.widened(_reach(sites), timedelta(0))])
+        around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
+        near = refined(spark, archive, places, [around], counted=window)
         ours = near.where(F.col("site") == site.site).persist()
-        readings = ours.where(F.col("time") >= F.lit(window.start))
-        windows = windowing.windows(ours).where(
-            (F.col("end") > F.lit(window.start)) & (F.col("end") <= F.lit(window.end))
-        )
-        periods = [windowing.rollups(readings, period, site.timezone) for period in ("hour", "day")]
-        tables = {"refined": readings, "windows": windows, "rollups": periods[0].unionByName(periods[1])}
-
-        def replace(name: str) -> None:
-            keyed = tables[name].withColumns({"site": F.lit(site.site), "day": F.lit(day)})
-            archive.replace_day(keyed.transform(_sorted), name, site.site, day)
-            log.info("settled", site=site.site, day=day.isoformat(), table=name)
-
-        # One file each is one core each; side by side they use the machine.
-        log.info("refined", site=site.site, day=day.isoformat(), readings=ours.count())
-        _side_by_side(*(partial(replace, name) for name in tables))
-        ours.unpersist()
-        sums = _day(spark, settings, archive, sites, site, day, window)
-        _side_by_side(
-            partial(archive.replace_day, sums, "days", site.site, day),
-            *([partial(_load, spark, settings, archive, site, day, window)] if influx else []),
-        )
-        counts = _counts(archive, site, day)
+        tables = _tables(ours, site, window)
+        try:
+            counts, batches = _balanced(archive, places, site, window, ours)
+            log.info("refined", site=site.site, day=day.isoformat(), **counts)
+            keys = {"site": F.lit(site.site), "day": F.lit(day)}
+            # One file each is one core each; side by side they use the machine.
+            _side_by_side(
+                *(
+                    partial(archive.replace_day, rows.withColumns(keys).transform(_sorted), name, site.site, day)
+                    for name, rows in tables.items()
+                ),
+                *([partial(_load, spark, settings, window, tables)] if influx else []),
+            )
+        finally:
+            ours.unpersist()
+        _check_written(archive, site, day, counts["stored"])
+        # Last: a day that stands in `days` is whole.
+        sums = {"site": site.site, "day": day, "start": window.start, "end": window.end, "batches": batches}
+        archive.replace_sums({**sums, **counts})
     log.info("settle", site=site.site, day=day.isoformat(), **counts)
     return SettleSummary(site.site, day, counts)
+
+
+def _tables(ours: DataFrame, site: Site, window: Window) -> dict[str, DataFrame]:
+    """The day's part of each derived table. A window belongs to the day in which it ends."""
+    readings = ours.where((F.col("time") >= F.lit(window.start)) & (F.col("time") < F.lit(window.end)))
+    ends_here = (F.col("end") > F.lit(window.start)) & (F.col("end") <= F.lit(window.end))
+    return {
+        "refined": readings,
+        "windows": windowing.windows(ours).where(ends_here),
+        "rollups": windowing.rollups(readings, ("hour", "day"), site.timezone),
+    }
+
+
+def _check_written(archive: Archive, site: Site, day: date, stored: int) -> None:
+    written = len(archive.derived("refined", site.site, day, ["device"]))
+    if written != stored:
+        raise LedgerError(
+            f"{day} of {site.site} has {written} refined readings in its table, and {stored} were to be written. "
+            "Run settle again; docs/runbook.md#daily--settle says what else to do."
+        )
+
+
+def _balanced(
+    archive: Archive, places: Places, site: Site, window: Window, ours: DataFrame
+) -> tuple[dict[str, int], list[int]]:
+    """The day's sums and its batches. Raises LedgerError unless read = stored + duplicate + rejected.
+
+    What was read is counted from the record as it came, without Spark; stored and duplicate from what was refined.
+    """
+    came, refused = (
+        [row for row in rows if places.of(row["device"]).site == site.site]
+        for rows in (archive.came(window), archive.refused(window))
+    )
+    arrived, rejected = (sum(row["count"] for row in rows) for rows in (came, refused))
+
+    inside = (F.col("time") >= F.lit(window.start)) & (F.col("time") < F.lit(window.end))
+    [row] = ours.agg(
+        F.count_distinct(F.when(inside, F.col("device"))).alias("devices"),
+        F.count_if(inside).alias("stored"),
+        F.coalesce(F.sum(F.col("came") - inside.cast("int")), F.lit(0)).alias("duplicate"),
+    ).collect()
+    if arrived != row.stored + row.duplicate:
+        raise LedgerError(
+            f"{window} of {site.site} does not balance: the record has {arrived} readings, and refined they are "
+            f"{row.stored} stored + {row.duplicate} duplicate. Nothing of it was settled. "
+            "docs/runbook.md#daily--settle says how to compare them."
+        )
+    counts = {
+        "devices": row.devices,
+        "read": arrived + rejected,
+        "stored": row.stored,
+        "duplicate": row.duplicate,
+        "rejected": rejected,
+    }
+    return counts, sorted({row["batch"] for row in came})
 
 
 def _side_by_side(*works: Callable[[], None]) -> None:
@@ -82,57 +136,21 @@ def _side_by_side(*works: Callable[[], None]) -> None:
             done.result()
 
 
-def _reach(sites: list[Site]) -> timedelta:
-    sizes = [edge.shape(device.cadence)[0] for site in sites for device in site.devices]
-    return timedelta(seconds=max([edge.WINDOW, *sizes]))
-
-
 def _sorted(rows: DataFrame) -> DataFrame:
     """In one file and one order, so that a re-run writes the same bytes."""
-    order = [name for name in ("metric", "device", "period", "time", "end") if name in rows.columns]
+    order = [name for name in ("time", "end", "device", "metric", "period") if name in rows.columns]
     return rows.coalesce(1).sortWithinPartitions(*order)
 
 
-def _day(
-    spark: SparkSession, settings: Settings, archive: Archive, sites: list[Site], site: Site, day: date, window: Window
-) -> DataFrame:
-    """The day's sums. What was read is counted from the record as it came, not from what was refined."""
-    owner = {device.device: place.site for place in sites for device in place.devices}
-    default = settings.default_site or sites[0].site
-    came = [row for row in archive.came(window) if owner.get(row["device"], default) == site.site]
-    rejected = sum(
-        row["count"] for row in archive.refused(window) if owner.get(row["device"] or "", default) == site.site
-    )
-    stored = archive.derived("refined", site.site, day, ["device"])["device"]
-    arrived = sum(row["count"] for row in came)
-    batches = sorted({row["batch"] for row in came})
-    row = (
-        site.site, day, window.start, window.end, batches, len(stored.unique()),
-        arrived + rejected, len(stored), arrived - len(stored), rejected,
-    )  # fmt: skip
-    return spark.createDataFrame([row], schemas.DERIVED["days"])
-
-
-def _load(spark: SparkSession, settings: Settings, archive: Archive, site: Site, day: date, window: Window) -> None:
-    """Load InfluxDB from the tables just written. Windows past their bucket's retention stay in the archive."""
+def _load(spark: SparkSession, settings: Settings, window: Window, tables: dict[str, DataFrame]) -> None:
+    """Load InfluxDB. Windows past their bucket's retention stay in the archive."""
     register(spark)
-
-    def table(name: str) -> DataFrame:
-        whole = spark.read.format("delta").load(archive.path(name))
-        return whole.where((F.col("site") == site.site) & (F.col("day") == F.lit(day)))
-
     newest = Ledger(connect(settings), WRITER).latest()
     points = {
-        settings.influx.readings: lines.reading_lines(table("refined")),
-        settings.influx.rollups: lines.rollup_lines(table("rollups")),
+        settings.influx.readings: lines.reading_lines(tables["refined"]),
+        settings.influx.rollups: lines.rollup_lines(tables["rollups"]),
     }
     if newest and window.end > kept_since(settings, newest):
-        kept = table("windows").where(F.col("end") > F.lit(kept_since(settings, newest)))
+        kept = tables["windows"].where(F.col("end") > F.lit(kept_since(settings, newest)))
         points[settings.influx.windows] = lines.window_lines(kept)
     load(settings, points)
-
-
-def _counts(archive: Archive, site: Site, day: date) -> dict[str, Any]:
-    names = ["read", "stored", "duplicate", "rejected", "devices"]
-    row = archive.derived("days", site.site, day, names).to_pylist()
-    return row[0] if row else dict.fromkeys(names, 0)

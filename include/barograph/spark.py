@@ -1,25 +1,19 @@
-"""Sessions on the Spark Connect servers, and the registry as the small tables that transforms join with."""
+"""Sessions on the Spark Connect servers."""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlparse
 from uuid import uuid4
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from barograph.errors import JobFailed, ServiceUnavailable
-from barograph.metrics import METRICS
-from barograph.registry import UNREGISTERED, Site
 from barograph.settings import Settings
-
-WINDOW = 60
-SLIDE = 5
-"""Seconds: the shipped window. A device with a cadence above 10 s slides by its cadence instead."""
 
 
 @contextmanager
@@ -82,41 +76,3 @@ def _knock(server: str, url: str) -> None:
             f"Spark server `{server}` does not answer at {place.hostname}:{place.port} ({error}). "
             "`barograph status` shows which servers run."
         ) from error
-
-
-def shape(cadence: float) -> tuple[int, int]:
-    """Size and slide in seconds of the sliding windows of a device with this cadence."""
-    slide = SLIDE if cadence <= 2 * SLIDE else max(SLIDE, round(cadence))
-    return max(WINDOW, slide), slide
-
-
-def devices(spark: SparkSession, sites: Sequence[Site]) -> DataFrame:
-    rows = [
-        (device.device, site.site, device.zone, device.cadence, *shape(device.cadence))
-        for site in sites
-        for device in site.devices
-    ]
-    return spark.createDataFrame(rows, "device string, site string, zone string, cadence double, size int, slide int")
-
-
-def unregistered(spark: SparkSession, site: str, cadence: float) -> DataFrame:
-    """The one row of facts for devices that nobody registered."""
-    return spark.createDataFrame(
-        [(site, UNREGISTERED, cadence, *shape(cadence))],
-        "site string, zone string, cadence double, size int, slide int",
-    )
-
-
-def limits(spark: SparkSession, sites: Sequence[Site]) -> DataFrame:
-    rows = [
-        (device.device, metric, point.valid_min, point.valid_max)
-        for site in sites
-        for device in site.devices
-        for metric, point in device.points.items()
-    ]
-    return spark.createDataFrame(rows, "device string, metric string, valid_min double, valid_max double")
-
-
-def metrics(spark: SparkSession) -> DataFrame:
-    rows = [(metric.name, float(metric.valid[0]), float(metric.valid[1])) for metric in METRICS]
-    return spark.createDataFrame(rows, "metric string, metric_min double, metric_max double")

@@ -21,6 +21,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def microseconds(moment: datetime) -> int:
+    """A time as the microseconds since 1970: what Kafka, Spark, Arrow and InfluxDB count in."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 @dataclass(frozen=True, order=True)
 class Window:
     """A half-open stretch of time `[start, end)` in UTC."""

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.services.river import River, opened
 
+from barograph.errors import LedgerError
 from barograph.registry import choose_site
 from barograph.reports.publish import report
 from barograph.settle import settle
+from barograph.transforms import cleaning
 from barograph.windows import Window
 
 DAY = (datetime.now(UTC) - timedelta(days=2)).date()
@@ -53,6 +55,20 @@ def test_a_day_balances_and_holds_what_was_measured_in_it(river):
     assert 132 == len(river.points("readings"))
     periods = {point["period"] for point in river.points("rollups")}
     assert {"hour", "day"} == periods
+
+
+def test_a_day_that_lost_a_reading_on_its_way_is_not_settled(river, monkeypatch):
+    """The record is counted without Spark: whatever refining drops in silence shows in the sums."""
+    site = choose_site(river.settings.sites_folder, None)
+    river.send(*a_day(river))
+    river.ingest()
+    honest = cleaning.refined
+    monkeypatch.setattr(cleaning, "refined", lambda *given: honest(*given).where("abs(value - 4.1) > 1e-9"))
+
+    with pytest.raises(LedgerError, match="does not balance: the record has 133 readings"):
+        settle(river.settings, site, DAY)
+
+    assert [] == river.archive.derived("days", river.name, DAY).to_pylist()
 
 
 def test_settling_again_changes_nothing(river):

@@ -6,7 +6,7 @@ from barograph import registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest.drain import WRITER
-from barograph.ingest.refine import load, refine
+from barograph.ingest.refine import load, places_of, refine
 from barograph.settings import Settings
 from barograph.state.engine import connect
 from barograph.state.ledger import Ledger
@@ -19,10 +19,10 @@ def refine_again(settings: Settings, window: Window) -> int:
     if newest is None:
         return 0
     archive = Archive.of(settings)
-    sites = registry.read_sites(settings.sites_folder)
+    places = places_of(settings, registry.read_sites(settings.sites_folder))
     with (
         edge.session(settings, "history") as spark,
-        refine(spark, settings, archive, sites, [window]) as (readings, windows),
+        refine(spark, archive, places, [window]) as (readings, windows),
     ):
         load(spark, settings, newest, readings, windows)
         return int(readings.count())

@@ -15,14 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from barograph import kafka
-from barograph.archive import Archive
+from barograph.archive import Archive, inside
 from barograph.errors import LedgerError
 from barograph.ingest.plan import plan, still_there
 from barograph.schemas import RECORD
 from barograph.settings import Settings
 from barograph.state import alarms
 from barograph.state.ledger import Batch, Ledger, Slice
-from barograph.transforms import parsing
+from barograph.transforms import cleaning, parsing
 from barograph.windows import EPOCH, Window, iso, merged
 
 WRITER = "drain"
@@ -206,7 +206,8 @@ def _between(first: int, last: int) -> Window:
 def _count(spark: SparkSession, archive: Archive, batch: Batch, touched: Sequence[Window]) -> dict[str, int]:
     """Count the batch as the record has it now: what was claimed before plays no part in this."""
     appended = archive.rows_of("readings", batch.batch).num_rows
-    stored = archive.read(spark, touched).where(F.col("batch") == batch.batch).count() if appended else 0
+    originals = archive.near(spark, touched).transform(cleaning.once).where(inside(touched))
+    stored = originals.where(F.col("batch") == batch.batch).count() if appended else 0
     rejected = archive.rows_of("rejects", batch.batch).num_rows
     expected = batch.expected or {}
     return {

@@ -12,13 +12,13 @@ from sqlalchemy import Engine
 from barograph.archive import Archive
 from barograph.ingest.refine import refined
 from barograph.readings import GOOD
-from barograph.registry import Site
 from barograph.rules.judge import Judged, Key, PointState, State
 from barograph.rules.judge import judge as fold
 from barograph.rules.model import Rule
 from barograph.settings import Settings
 from barograph.state import alarms
 from barograph.state.ledger import Batch
+from barograph.transforms.places import Places
 from barograph.windows import EPOCH, Window
 
 RuleBook = dict[str, tuple[Rule, str]]
@@ -29,7 +29,7 @@ def judge(
     spark: SparkSession,
     settings: Settings,
     archive: Archive,
-    sites: Sequence[Site],
+    places: Places,
     book: RuleBook,
     engine: Engine,
     batch: Batch,
@@ -46,7 +46,7 @@ def judge(
             base.pop(key, None)
         else:
             base[key] = point
-    readings = _readings(spark, settings, archive, sites, batch, touched, since) if since else []
+    readings = _readings(spark, archive, places, batch, touched, since) if since else []
     state, events = fold(base, readings, rules, batch.horizon)
     return alarms.record(
         engine,
@@ -92,9 +92,8 @@ def _before(engine: Engine, batch: int, touched: dict[Key, datetime]) -> tuple[S
 
 def _readings(
     spark: SparkSession,
-    settings: Settings,
     archive: Archive,
-    sites: Sequence[Site],
+    places: Places,
     batch: Batch,
     touched: dict[Key, datetime],
     since: dict[Key, PointState | None],
@@ -104,7 +103,7 @@ def _readings(
     if start >= batch.horizon:
         return []
     rows: DataFrame = (
-        refined(spark, settings, archive, sites, [Window(start, batch.horizon)])
+        refined(spark, archive, places, [Window(start, batch.horizon)])
         .where((F.col("flag") == GOOD) & (F.col("batch") <= batch.batch))
         .where(F.col("metric").isin(*{metric for _, _, metric in since}))
         .where(F.col("device").isin(*{device for _, device, _ in since}))

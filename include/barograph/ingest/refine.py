@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from barograph import spark as edge
-from barograph.archive import Archive
+from barograph.archive import Archive, inside
 from barograph.influx import lines
 from barograph.influx.load import load as load_lines
 from barograph.influx.load import register
@@ -21,20 +20,22 @@ from barograph.registry import Site
 from barograph.settings import Settings
 from barograph.state.ledger import Batch
 from barograph.transforms import cleaning, windowing
-from barograph.windows import Window, iso, merged
+from barograph.transforms.places import Places
+from barograph.windows import Window, merged
+
+
+def places_of(settings: Settings, sites: Sequence[Site]) -> Places:
+    return Places.of_sites(sites, settings.default_site, settings.ingest.default_cadence)
 
 
 def refined(
-    spark: SparkSession, settings: Settings, archive: Archive, sites: Sequence[Site], windows: Sequence[Window]
+    spark: SparkSession, archive: Archive, places: Places, windows: Sequence[Window], counted: Window | None = None
 ) -> DataFrame:
-    """The record's readings of these windows: once each, placed in their site and zone, flagged."""
-    stranger = edge.unregistered(spark, settings.default_site or sites[0].site, settings.ingest.default_cadence)
-    return (
-        archive.read(spark, windows)
-        .transform(cleaning.apart)
-        .transform(cleaning.placed, edge.devices(spark, sites), stranger)
-        .transform(cleaning.flagged, edge.limits(spark, sites), edge.metrics(spark))
-    )
+    """The record's readings of these windows: once each, placed in their site and zone, flagged.
+
+    `came` counts the copies of each, original and duplicates; with `counted`, only those from that window.
+    """
+    return archive.near(spark, windows).transform(cleaning.refined, places, counted).where(inside(windows))
 
 
 def live(settings: Settings, batch: Batch) -> list[Window]:
@@ -48,16 +49,14 @@ def live(settings: Settings, batch: Batch) -> list[Window]:
 
 @contextmanager
 def refine(
-    spark: SparkSession, settings: Settings, archive: Archive, sites: Sequence[Site], touched: Sequence[Window]
+    spark: SparkSession, archive: Archive, places: Places, touched: Sequence[Window]
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
     """Refined readings of the touched ranges, and every sliding window that has one of them in it."""
-    reach = timedelta(seconds=max(edge.shape(cadence)[0] for cadence in _cadences(settings, sites)))
-    near = refined(spark, settings, archive, sites, merged(window.widened(reach, reach) for window in touched))
+    reach = timedelta(seconds=places.longest_window)
+    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in touched))
     near.persist()
-    readings = near.where(_any(touched, "time < timestamp '{end}' and time >= timestamp '{start}'"))
-    windows = windowing.windows(near).where(_any(touched, "start < timestamp '{end}' and end > timestamp '{start}'"))
     try:
-        yield readings, windows
+        yield near.where(inside(touched)), windowing.windows(near).where(inside(touched, "start", "end"))
     finally:
         near.unpersist()
 
@@ -78,12 +77,3 @@ def load(spark: SparkSession, settings: Settings, batch: Batch, readings: DataFr
 def kept_since(settings: Settings, batch: Batch) -> datetime:
     """InfluxDB refuses windows that end before this: its bucket's retention, seen from a batch, less a margin."""
     return batch.horizon - timedelta(days=settings.influx.windows_days) + timedelta(hours=1)
-
-
-def _cadences(settings: Settings, sites: Sequence[Site]) -> list[float]:
-    return [settings.ingest.default_cadence, *(device.cadence for site in sites for device in site.devices)]
-
-
-def _any(windows: Sequence[Window], condition: str) -> str:
-    each = [f"({condition.format(start=iso(window.start), end=iso(window.end))})" for window in windows]
-    return " or ".join(each) or "false"

@@ -18,12 +18,13 @@ from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest.drain import WRITER, adopt, drain, planned
 from barograph.ingest.judge import RuleBook, judge
-from barograph.ingest.refine import live, load, refine
+from barograph.ingest.refine import live, load, places_of, refine
 from barograph.registry import Site
 from barograph.rules.model import read_rules
 from barograph.settings import Settings
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Batch, Ledger
+from barograph.transforms.places import Places
 
 log = structlog.get_logger()
 
@@ -45,7 +46,7 @@ class _Work:
     archive: Archive
     ledger: Ledger
     engine: Engine
-    sites: Sequence[Site]
+    places: Places
     book: RuleBook
 
 
@@ -65,7 +66,7 @@ def ingest(
     with writer_lock(engine, WRITER), edge.session(settings, "live", lasting=WRITER) as spark:
         archive.create(spark)
         adopt(ledger, archive)
-        work = _Work(settings, spark, archive, ledger, engine, sites, book)
+        work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), book)
         own = ledger.of_run(dag_id, run_id)
         summaries = [_complete(work, batch) for batch in ledger.unfinished() if own is None or batch.batch < own.batch]
         if own is None:
@@ -88,14 +89,14 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
         facts.update(batch.counts or {})
     touched = live(work.settings, batch)
     if touched:
-        with refine(work.spark, work.settings, work.archive, work.sites, touched) as (readings, windows):
+        with refine(work.spark, work.archive, work.places, touched) as (readings, windows):
             with _step(work, batch, steps, "refine") as facts:
                 facts.update(ranges=len(touched), readings=readings.count())
             with _step(work, batch, steps, "load"):
                 load(work.spark, work.settings, batch, readings, windows)
     with _step(work, batch, steps, "judge") as facts:
         facts.update(
-            judge(work.spark, work.settings, work.archive, work.sites, work.book, work.engine, batch)
+            judge(work.spark, work.settings, work.archive, work.places, work.book, work.engine, batch)
         )  # fmt: skip
     work.ledger.note(batch.batch, done=True)
     return BatchSummary(batch.batch, batch.counts or {}, round(time.monotonic() - started, 3), steps)

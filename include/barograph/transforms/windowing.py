@@ -1,14 +1,27 @@
-"""Refined readings to statistics over time: sliding windows, and rollups by hour and local day."""
+"""Refined readings to statistics over time: sliding windows, and rollups by minute, hour and local day."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
 
-from barograph.readings import FAIL, GOOD, MISSING, SUSPECT
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from barograph.schemas import STATISTICS
+from barograph.transforms.statistics import Columns, Times, statistics
+from barograph.windows import EPOCH, Window, microseconds
 
 SECOND = 1_000_000
-KEYS = ("site", "zone", "device", "metric", "cadence")
+TICK = timedelta(microseconds=1)
+KEYS = ("site", "zone", "device", "metric")
+FACTS = ("cadence", "size", "slide")
+COLUMNS = f"site string, zone string, device string, metric string, start timestamp, end timestamp, {STATISTICS}"
+
+Bounds = tuple[Times, Times]
+"""Starts and ends of stretches of time, in microseconds."""
 
 
 def windows(refined: DataFrame) -> DataFrame:
@@ -16,82 +29,88 @@ def windows(refined: DataFrame) -> DataFrame:
 
     `size` and `slide` are columns, in seconds: a reading lies in size / slide windows.
     """
-    slide = F.col("slide") * SECOND
-    first = F.expr("(unix_micros(time) div (slide * 1000000L) + 1) * (slide * 1000000L)")
-    last = F.unix_micros("time") + F.col("size") * SECOND
-    each = refined.select(
-        *KEYS, "time", "value", "flag", "size", F.explode(F.sequence(first, last, slide)).alias("end")
-    )  # fmt: skip
-    bounds = {
-        "start": F.timestamp_micros(F.col("end") - F.col("size") * SECOND),
-        "end": F.timestamp_micros("end"),
+
+    def summed(key: tuple[Any, ...], readings: pa.Table) -> pa.Table:
+        _, size, slide = (fact.as_py() for fact in key[len(KEYS) :])
+        return _table(key, _statistics(readings, lambda times: sliding(times, size, slide)))
+
+    return _each_point(refined, summed, COLUMNS)
+
+
+def rollups(refined: DataFrame, periods: Iterable[str], timezone: str) -> DataFrame:
+    """Statistics by `minute` and `hour` of UTC, and by `day` (local in `timezone`: 23 or 25 hours at DST)."""
+    bounds = {period: _local_days(timezone) if period == "day" else _periods(period) for period in periods}
+
+    def summed(key: tuple[Any, ...], readings: pa.Table) -> pa.Table:
+        return pa.concat_tables(
+            _table(key, _statistics(readings, bounds[period]), period=period) for period in bounds
+        )  # fmt: skip
+
+    return _each_point(refined, summed, f"{COLUMNS}, period string")
+
+
+def _each_point(refined: DataFrame, summed: Callable[[tuple[Any, ...], pa.Table], pa.Table], columns: str) -> DataFrame:
+    """Apply `summed` to the readings of each device and metric."""
+    readings = refined.select(*KEYS, *FACTS, "time", "value", "flag")
+    return readings.groupBy(*KEYS, *FACTS).applyInArrow(summed, columns)
+
+
+def _statistics(readings: pa.Table, bounds: Callable[[Times], Bounds]) -> Columns:
+    times = readings["time"].cast(pa.int64()).to_numpy()
+    values = readings["value"].to_numpy().astype(float)
+    flags = readings["flag"].to_numpy()
+    order = np.lexsort((values, times))
+    times, values, flags = times[order], values[order], flags[order]
+    return statistics(times, values, flags, *bounds(times))
+
+
+def _table(key: tuple[Any, ...], found: Columns, **more: str) -> pa.Table:
+    """Rows of COLUMNS; a statistic that nothing is known of is null."""
+    cadence = key[len(KEYS)].as_py()
+    expected = (found["end"] - found["start"]) / SECOND / cadence
+    found = found | {"expected": expected, "completeness": np.minimum(found["good"] / expected, 1.0)}
+    size = len(expected)
+    columns: dict[str, pa.Array] = {
+        name: pa.array([value.as_py()] * size, pa.string()) for name, value in zip(KEYS, key, strict=False)
     }
-    return each.withColumns(bounds).groupBy(*KEYS, "start", "end").agg(*_statistics()).transform(_complete)
+    for name in ("start", "end"):
+        columns[name] = pa.array(found[name], pa.timestamp("us", tz="UTC"))
+    for name in (column.split()[0] for column in STATISTICS.split(",")):
+        whole = found[name].dtype.kind == "i"
+        columns[name] = pa.array(found[name], pa.int64() if whole else pa.float64(), from_pandas=True)
+    columns |= {name: pa.array([text] * size, pa.string()) for name, text in more.items()}
+    return pa.table(columns)
 
 
-def rollups(refined: DataFrame, period: str, timezone: str) -> DataFrame:
-    """Statistics by `hour` or `minute` of UTC, or by `day` (the local day of `timezone`: 23 or 25 hours at DST)."""
-    if period == "day":
-        midnight = F.date_trunc("day", F.from_utc_timestamp("time", timezone))
-        start = F.to_utc_timestamp(midnight, timezone)
-        end = F.to_utc_timestamp(F.date_add(F.to_date(midnight), 1).cast("timestamp"), timezone)
-    else:
-        start = F.date_trunc(period, "time")
-        end = start + F.expr(f"interval 1 {period}")
-    each = refined.withColumns({"start": start, "end": end})
-    return (
-        each.groupBy(*KEYS, "start", "end").agg(*_statistics()).transform(_complete).withColumn("period", F.lit(period))
-    )
+def sliding(times: Times, size: float, slide: float) -> Bounds:
+    """Of all windows of `size` seconds that end at a multiple of `slide`: those with one of `times` in them."""
+    length, step = round(size * SECOND), round(slide * SECOND)
+    first = (times // step + 1) * step
+    ends = np.unique(first[:, None] + np.arange(0, length, step)[None, :])
+    return ends - length, ends
 
 
-def _statistics() -> list[Column]:
-    """Counts by flag of all readings, and the good values in the order of their time, for `_complete` to sum up.
+def _periods(period: str) -> Callable[[Times], Bounds]:
+    length = {"minute": 60, "hour": 3600}[period] * SECOND
 
-    Sums go through the values in order: Spark's own mean adds up in the order in which tasks end, so that a re-run
-    would differ in the last bit.
-    """
-    is_good = F.col("flag") == GOOD
+    def bounds(times: Times) -> Bounds:
+        starts = np.unique(times // length) * length
+        return starts, starts + length
 
-    def flags(flag: int) -> Column:
-        return F.count_if(F.col("flag") == flag)
-
-    in_order = F.array_sort(F.collect_list(F.when(is_good, F.struct("time", "value"))))
-    return [
-        F.count("*").alias("count"),
-        flags(GOOD).alias("good"),
-        flags(SUSPECT).alias("suspect"),
-        flags(FAIL).alias("fail"),
-        flags(MISSING).alias("missing"),
-        F.transform(in_order, lambda reading: reading["value"]).alias("values"),
-    ]
+    return bounds
 
 
-def _complete(counted: DataFrame) -> DataFrame:
-    """Statistics of the good values, and which part came of the readings that the device's cadence promised."""
-    expected = (F.unix_micros("end") - F.unix_micros("start")) / SECOND / F.col("cadence")
-    summed = counted.withColumns(
-        {"mean": F.try_divide(_sum("values"), F.col("good")), "sorted": F.array_sort("values")}
-    )
-    squares = F.transform("values", lambda value: F.pow(value - F.col("mean"), F.lit(2)))
-    lower, upper = (F.col("good") + 1) / 2, F.col("good") / 2 + 1
-    return summed.withColumns(
-        {
-            "expected": expected,
-            "completeness": F.least(F.col("good") / expected, F.lit(1.0)),
-            "min": F.get("sorted", F.lit(0)),
-            "max": F.get("sorted", F.col("good") - 1),
-            "median": (_at("sorted", lower) + _at("sorted", upper)) / 2,
-            "stddev": F.when(F.col("good") > 1, F.sqrt(F.try_divide(_sum(squares), F.col("good") - 1))),
-            "first": F.get("values", F.lit(0)),
-            "last": F.get("values", F.col("good") - 1),
-        }
-    ).drop("values", "sorted")
+def _local_days(timezone: str) -> Callable[[Times], Bounds]:
+    def bounds(times: Times) -> Bounds:
+        # No zone has ever changed its clocks but at a quarter of an hour.
+        quarters = np.unique(times // (900 * SECOND)) * 900
+        moments = (EPOCH + timedelta(seconds=int(quarter)) for quarter in quarters)
+        days = sorted({day for moment in moments for day in Window(moment, moment + TICK).local_days(timezone)})
+        edges = [Window.local_day(day, timezone) for day in days]
+        return _array(day.start for day in edges), _array(day.end for day in edges)
+
+    return bounds
 
 
-def _sum(values: Column | str) -> Column:
-    return F.aggregate(values, F.lit(0.0), lambda total, value: total + value)
-
-
-def _at(values: str, place: Column) -> Column:
-    """The value at a place counted from 1; a half is rounded down."""
-    return F.get(values, F.floor(place).cast("int") - 1)
+def _array(moments: Iterable[datetime]) -> Times:
+    return np.array([microseconds(moment) for moment in moments], np.int64)

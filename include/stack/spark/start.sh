@@ -5,6 +5,10 @@ local_dir="$STACK_HOME/tmp/spark-$SPARK_SERVER"
 rm -rf "$local_dir"
 mkdir -p "$local_dir"
 
+# Plans are new code each time: what the JVM's second compiler saves, it costs. It waits until code is really hot.
+java_options="-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
+java_options="$java_options -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+
 # In the environment and not in an argument: `ps` shows arguments to everyone.
 SPARK_CONNECT_AUTHENTICATE_TOKEN="$(cat "$STACK_SECRETS/spark_token")"
 export SPARK_CONNECT_AUTHENTICATE_TOKEN
@@ -14,7 +18,7 @@ exec "$STACK_PYTHON" -I -S "$STACK_FILES/guard.py" --grace 10 -- nice -n "$SPARK
   --name "barograph-$SPARK_SERVER" \
   --properties-file "$STACK_FILES/spark/connect.conf" \
   --driver-memory "$SPARK_MEMORY" \
-  --driver-java-options "-Dlog4j2.configurationFile=$STACK_FILES/spark/log4j2.properties" \
+  --driver-java-options "$java_options -Dlog4j2.configurationFile=$STACK_FILES/spark/log4j2.properties" \
   --conf spark.connect.grpc.binding.port="$SPARK_PORT" \
   --conf spark.local.dir="$local_dir" \
   --conf spark.sql.warehouse.dir="$local_dir/warehouse" \

@@ -8,13 +8,17 @@ import pytest
 
 from barograph import readings as words
 from barograph.transforms import cleaning, windowing
+from barograph.transforms.places import Place, Places
+from barograph.windows import Window
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COLUMNS = (
     "device string, metric string, time timestamp, value double, seq bigint, boot string, port string, "
     "historical boolean, published timestamp, batch bigint, topic string, partition int, offset bigint, frame int"
 )
-FACTS = "site string, zone string, cadence double, size int, slide int"
+PLACES = Places(
+    {"b": Place("s", "z", 30.0), "a": Place("s", "z", 10.0, {"t": (-90.0, 100.0)})}, Place("s", "none", 10.0)
+)
 
 
 def reading(seconds, value, *, seq=None, batch=1, offset=0, device="a", boot="b"):
@@ -25,20 +29,9 @@ def reading(seconds, value, *, seq=None, batch=1, offset=0, device="a", boot="b"
 
 @pytest.fixture
 def refine(spark):
-    def run(rows):
+    def run(rows, counted=None):
         came = spark.createDataFrame(random.Random(1).sample(rows, len(rows)), COLUMNS)
-        devices = spark.createDataFrame([("b", "s", "z", 30.0, 60, 30)], f"device string, {FACTS}")
-        stranger = spark.createDataFrame([("s", "unregistered", 10.0, 60, 5)], FACTS)
-        limits = spark.createDataFrame(
-            [("a", "t", None, 100.0)], "device string, metric string, valid_min double, valid_max double"
-        )
-        metrics = spark.createDataFrame([("t", -40.0, 85.0)], "metric string, metric_min double, metric_max double")
-        return (
-            came.transform(cleaning.once)
-            .transform(cleaning.apart)
-            .transform(cleaning.placed, devices, stranger)
-            .transform(cleaning.flagged, limits, metrics)
-        )
+        return came.transform(cleaning.refined, PLACES, counted)
 
     return run
 
@@ -59,11 +52,37 @@ def test_two_frames_in_one_microsecond_stay_two_readings(refine):
     assert [[], ["same_time"]] == [row.reasons for row in rows]
 
 
+def test_frames_that_collide_do_not_leave_their_second(refine):
+    """A day and a window begin on a full second: what is moved must stay where it was counted."""
+    end = 1 - 1e-6
+    rows = refine([reading(end, 1.0, seq=1, offset=1), reading(end, 2.0, seq=2, offset=2)]).orderBy("time").collect()
+
+    assert [(999_998, 2.0), (999_999, 1.0)] == [(row.time.microsecond, row.value) for row in rows]
+
+
+def test_copies_are_counted_where_their_own_time_lies(refine):
+    """The sums of two days must both be right when a frame comes again after midnight with a later time."""
+    rows = [reading(-1, 1.0, seq=7), reading(1, 1.0, seq=7, batch=2), reading(2, 2.0, seq=8)]
+
+    before = refine(rows, Window(NOON - timedelta(hours=1), NOON)).orderBy("time").collect()
+    after = refine(rows, Window(NOON, NOON + timedelta(hours=1))).orderBy("time").collect()
+
+    assert ([1, 0], [1, 1]) == ([row.came for row in before], [row.came for row in after])
+
+
+def test_producers_without_numbers_are_told_apart_by_their_place_in_kafka(refine):
+    """Two messages of a stranger's script are two readings, also when a topic made anew counts from 0 again."""
+    anew = reading(0, 2.0)
+    anew = (*anew[:8], NOON + timedelta(days=1), *anew[9:])
+
+    assert 2 == refine([reading(0, 1.0), anew]).count()
+
+
 def test_flags_say_what_is_wrong_and_the_value_stays(refine):
     """The point's own range wins over the metric's; null is missing; zero is a measurement."""
-    rows = refine([reading(s, v, offset=s) for s, v in ((0, 0.0), (10, None), (20, -41.0), (30, 99.0), (40, 101.0))])
+    rows = refine([reading(s, v, offset=s) for s, v in ((0, 0.0), (10, None), (20, -91.0), (30, 99.0), (40, 101.0))])
 
-    expected = [(0.0, words.GOOD), (None, words.MISSING), (-41.0, words.FAIL), (99.0, words.GOOD), (101.0, words.FAIL)]
+    expected = [(0.0, words.GOOD), (None, words.MISSING), (-91.0, words.FAIL), (99.0, words.GOOD), (101.0, words.FAIL)]
     assert expected == [(row.value, row.flag) for row in rows.orderBy("time").collect()]
 
 
@@ -100,14 +119,14 @@ def test_every_sliding_window_holds_what_a_plain_loop_finds(refine):
 
 
 def test_only_good_values_enter_statistics(refine):
-    row = windowing.rollups(refine([reading(0, 1.0), reading(10, 200.0, offset=1)]), "minute", "UTC").first()
+    row = windowing.rollups(refine([reading(0, 1.0), reading(10, 200.0, offset=1)]), ["minute"], "UTC").first()
 
     assert (2, 1, 1, 1.0, 1.0) == (row["count"], row.good, row.fail, row.max, row.mean)
 
 
 def test_a_window_of_bad_values_alone_has_counts_and_no_statistics(refine):
     """A sensor that fails for a minute must not stop the batch of all others."""
-    row = windowing.rollups(refine([reading(0, None), reading(10, 200.0, offset=1)]), "minute", "UTC").first()
+    row = windowing.rollups(refine([reading(0, None), reading(10, 200.0, offset=1)]), ["minute"], "UTC").first()
 
     assert (2, 0, 1, 1) == (row["count"], row.good, row.fail, row.missing)
     assert [None] * 7 == [row[name] for name in ("min", "max", "mean", "median", "stddev", "first", "last")]
@@ -121,6 +140,6 @@ def test_a_local_day_of_23_hours_is_complete_with_23_hours_of_readings(refine):
         for n in range(23 * 360)
     ]
 
-    days = windowing.rollups(refine(rows), "day", "Europe/Berlin").collect()
+    days = windowing.rollups(refine(rows), ["day"], "Europe/Berlin").collect()
 
     assert [(23 * 360, 1.0)] == [(row["count"], row.completeness) for row in days]

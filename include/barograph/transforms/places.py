@@ -1,0 +1,68 @@
+"""Where a device stands and what is expected of it: of those in the registry, and of those that nobody registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from barograph.metrics import metric as metric_named
+from barograph.registry import UNREGISTERED, Device, Site
+
+WINDOW = 60
+SLIDE = 5
+"""Seconds: the shipped window. A device with a cadence above 10 s slides by its cadence instead."""
+
+
+def shape(cadence: float) -> tuple[int, int]:
+    """Size and slide in seconds of the sliding windows of a device with this cadence."""
+    slide = SLIDE if cadence <= 2 * SLIDE else max(SLIDE, round(cadence))
+    return max(WINDOW, slide), slide
+
+
+@dataclass(frozen=True)
+class Place:
+    site: str
+    zone: str
+    cadence: float
+    """Seconds between two frames."""
+    valid: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Ranges of measuring points that have one of their own."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return shape(self.cadence)
+
+    def range_of(self, metric: str) -> tuple[float, float]:
+        """What lies outside cannot have been measured there."""
+        return self.valid.get(metric) or metric_named(metric).valid
+
+
+@dataclass(frozen=True)
+class Places:
+    """The place of every device there can be: a stranger stands in the default site, in a zone of its own."""
+
+    registered: Mapping[str, Place]
+    stranger: Place
+
+    @classmethod
+    def of_sites(cls, sites: Sequence[Site], default_site: str | None, default_cadence: float) -> Places:
+        """`default_site` None is the first one."""
+        registered = {device.device: _place(site, device) for site in sites for device in site.devices}
+        return cls(registered, Place(default_site or sites[0].site, UNREGISTERED, default_cadence))
+
+    def of(self, device: str | None) -> Place:
+        return self.registered.get(device or "", self.stranger)
+
+    @property
+    def longest_window(self) -> int:
+        """Seconds."""
+        return max(place.shape[0] for place in (*self.registered.values(), self.stranger))
+
+
+def _place(site: Site, device: Device) -> Place:
+    valid = {}
+    for metric, point in device.points.items():
+        low, high = metric_named(metric).valid
+        own_low, own_high = point.valid_min, point.valid_max
+        valid[metric] = (low if own_low is None else own_low, high if own_high is None else own_high)
+    return Place(site.site, device.zone, device.cadence, valid)
