@@ -39,7 +39,7 @@ format: ## Rewrite the code in our style
 
 docs: ## Write docs/cli.md from the commands
 	@$(SET_UP)
-	$(BIN)/typer barograph.cli utils docs --name barograph --output docs/cli.md
+	$(BIN)/typer barograph.cli.__main__ utils docs --name barograph --output docs/cli.md
 
 lock: ## Pin all versions anew from requirements*.txt (needs uv)
 	uv pip compile --quiet --upgrade --python-version 3.11 requirements.txt -o requirements.lock

@@ -46,8 +46,8 @@ DISK = {
 """What each missing part takes, downloads and build caches included (measured, rounded up)."""
 
 DATA_FOLDER_DISK = 1 * GB
-MEMORY = 3.5 * GB
-"""All servers take about 3 GB; a machine sold with 4 GB shows a little less."""
+MEMORY = 6 * GB
+"""All servers take up to 6 GB after a first week was drained; a machine sold with 8 GB shows a little less."""
 
 BUILT_WITH_GO = frozenset({"influxd", "restic", "process-compose"})
 BROWSERS = ("chromium", "google-chrome", "chromium-browser", "google-chrome-stable")
