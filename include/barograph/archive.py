@@ -7,8 +7,8 @@ derived/*                         one whole (site, local day) at a time, by sett
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -40,6 +40,8 @@ PROPERTIES = {
 class Archive:
     root: str
     """A folder or an object store's URL; record/ and derived/ lie in it."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Tables that are read as they were at a version."""
 
     @classmethod
     def of(cls, settings: Settings) -> Archive:
@@ -52,6 +54,11 @@ class Archive:
         """The table's latest version, or None where nobody wrote it yet."""
         found = self._table(table)
         return None if found is None else found.version()
+
+    def pinned(self, *tables: str) -> Archive:
+        """The same, with these tables read as they are now however often: their writers may go on meanwhile."""
+        now = {table: found for table in tables if (found := self.version(table)) is not None}
+        return replace(self, versions=now)
 
     def create(self, spark: SparkSession) -> None:
         """Make the tables that are not there yet."""
@@ -87,10 +94,11 @@ class Archive:
         """The record's readings as they came, of these windows and of all around that may be a copy of them."""
         reach = merged(window.widened(DUPLICATE_REACH, DUPLICATE_REACH) for window in windows)
         days = [f"day between '{part.utc_days()[0]}' and '{part.utc_days()[-1]}'" for part in reach]
+        table = spark.read.format("delta")
+        if "readings" in self.versions:
+            table = table.option("versionAsOf", self.versions["readings"])
         # With the partitions named, Delta reads nothing else.
-        return (
-            spark.read.format("delta").load(self.path("readings")).where(" or ".join(days) or "false")
-        ).where(inside(reach))  # fmt: skip
+        return table.load(self.path("readings")).where(" or ".join(days) or "false").where(inside(reach))
 
     def replace_day(self, rows: DataFrame, table: str, site: str, day: date) -> None:
         """Put one whole (site, day) in the place of what was there."""
@@ -159,7 +167,7 @@ class Archive:
 
     def _table(self, table: str) -> DeltaTable | None:
         try:
-            return DeltaTable(self.path(table))
+            return DeltaTable(self.path(table), version=self.versions.get(table))
         except TableNotFoundError:
             return None
 

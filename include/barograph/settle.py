@@ -48,6 +48,8 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     places = places_of(settings, registry.read_sites(settings.sites_folder))
     with writer_lock(connect(settings), "settle"), edge.session(settings, "history", lasting="settle") as spark:
         archive.create(spark)
+        # `ingest` may add late readings meanwhile: all that follows sees one and the same record.
+        archive = archive.pinned("readings", "rejects")
         around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
         near = refined(spark, archive, places, [around], counted=window)
         ours = near.where(F.col("site") == site.site).persist()
