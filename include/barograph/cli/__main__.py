@@ -1,6 +1,6 @@
 """`python -m barograph.cli`; and where `make docs` finds the commands."""
 
-from barograph.cli import make_app, main
+from barograph.cli import main, make_app
 
 app = make_app()
 
