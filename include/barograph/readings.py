@@ -20,7 +20,9 @@ FLAGS = {GOOD: "good", UNKNOWN: "unknown", SUSPECT: "suspect", FAIL: "fail", MIS
 REASONS = {
     "not_utf8": "the bytes are not UTF-8 text",
     "not_json": "the text is not a JSON object or an array of them",
-    "too_long": "no line end within the longest line that the port allows",
+    "too_long": "no end within the longest frame that the port allows",
+    "bad_checksum": "the checksum is not that of the bytes: the frame was damaged on its way",
+    "bad_frame": "the bytes are no frame as its format declares: a mark, an escape or the end of it is missing",
     "no_fields": "the line does not have the fields that its format declares",
     "no_device": "the frame does not say which device it is from",
     "bad_device": "the device's name is too long, or has control characters",
@@ -33,6 +35,7 @@ REASONS = {
     "not_finite": "the value is NaN, infinite, or too large for a float64",
     "no_values": "the frame has no values",
     "spool_full": "the spool was full, so readings were lost; the detail says how many",
+    "spool_damaged": "the spool was damaged on its disk, so readings were lost; the detail says how many",
 }
 
 

@@ -5,9 +5,10 @@ A site's folder holds site.yaml (this), rules.yaml (barograph.rules.model) and f
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -63,6 +64,39 @@ class Device(Strict):
         return self.name or self.device
 
 
+SCHEMES = {
+    "usb": "usb:0403:6001 or usb:0403:6001:SERIAL, the adapter's ids, wherever it is plugged in",
+    "usb-path": "usb-path:1-1.2, whatever is plugged into that socket",
+    "by-id": "by-id:usb-FTDI_..., a name of /dev/serial/by-id",
+    "socket": "socket://host:port, a converter on the network",
+    "rfc2217": "rfc2217://host:port, the same with remote line settings",
+    "file": "file://recording.bin?pace=10x, a recording",
+}
+
+
+class Poll(Strict):
+    """Requests to a line that only speaks when it is asked, several devices on one line one after the other."""
+
+    request: str = Field(min_length=1, max_length=512)
+    """Text with YAML escapes, or `hex:01 03 00 00 00 02 c4 0b`; `{address}` in it is each device's own."""
+    devices: dict[Name, str] = Field(default={}, max_length=247)
+    """Device -> address, as it stands in the request: `{cold-1: "01", cold-2: "02"}`. Empty: one request as it is."""
+    every: float = Field(default=10.0, gt=0, le=86_400)
+    """Seconds between two rounds."""
+    timeout: float = Field(default=1.0, gt=0, le=60)
+    """Seconds that an answer may take."""
+    gap: float = Field(default=0.05, ge=0, le=60)
+    """Seconds of rest between an answer and the next request."""
+    checksum: Literal["crc16-modbus"] | None = None
+    """What is added to each request."""
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Poll:
+        if bool(self.devices) != ("{address}" in self.request):
+            raise ValueError("needs both `devices` and {address} in `request`, or neither")
+        return self
+
+
 class Port(Strict):
     """A serial port by URL, and the declared format of what comes out of it.
 
@@ -70,15 +104,53 @@ class Port(Strict):
     """
 
     port: Slug
-    url: str
+    url: str = Field(min_length=1)
     format: Slug
     baud: int = Field(default=9600, ge=50, le=4_000_000)
+    bits: Literal[5, 6, 7, 8] = 8
+    parity: Literal["none", "even", "odd", "mark", "space"] = "none"
+    stop: float = 1
+    """Stop bits: 1, 1.5 or 2."""
+    flow: Literal["none", "rtscts", "dsrdtr", "xonxoff"] = "none"
+    exclusive: bool = True
+    """Nobody else may open it."""
+    dtr: bool | None = None
+    """The line at opening; null: up, as drivers do it. Some boards start anew when it rises."""
+    rts: bool | None = None
+    poll: Poll | None = None
+    """For lines that only speak when they are asked."""
+    silence: Literal["log", "reopen", "toggle_dtr"] = "log"
+    """What to do when the whole port is silent, beside saying so."""
     device: Name | None = None
     """The device of a port on which the frames do not say who sent them."""
     max_line: int = Field(default=4096, ge=16, le=2_000_000)
     """The longest line in bytes; what is longer is rejected as `too_long`."""
     max_skew: float | None = Field(default=86_400.0, gt=0)
     """Seconds that a device's own clock may differ from ours; null trusts any clock (replay of old recordings)."""
+
+    @field_validator("stop")
+    @classmethod
+    def _known_stop(cls, bits: float) -> float:
+        if bits not in (1, 1.5, 2):
+            raise ValueError("must be 1, 1.5 or 2")
+        return bits
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        scheme = url.split(":", 1)[0]
+        if url.startswith("/") or ":" not in url:
+            return url
+        if scheme not in SCHEMES:
+            raise ValueError(f"no port begins with `{scheme}:`. There are /dev/..., {'; '.join(SCHEMES.values())}")
+        if scheme == "usb" and not re.fullmatch(r"usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?", url):
+            raise ValueError("must be usb:VID:PID or usb:VID:PID:SERIAL with four hexadecimal digits each")
+        return url
+
+    @property
+    def bits_per_byte(self) -> float:
+        """On the wire: a start bit, the data, parity, and the stop bits."""
+        return 1.0 + self.bits + int(self.parity != "none") + self.stop
 
 
 class Site(Strict):

@@ -11,9 +11,9 @@ import os
 import stat
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from barograph import documents
@@ -35,6 +35,9 @@ PORT_OFFSETS = {
 """Where each server listens on loopback: `port_base` plus this."""
 
 
+WhenFull = Literal["refuse_newest", "drop_oldest", "thin_out"]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,6 +50,35 @@ class KafkaSettings(Section):
     rejects: str = "rejects"
     partitions: int = Field(default=4, ge=1)
     retention_hours: int = Field(default=24 * 7, ge=1)
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How brokers are spoken to: SSL encrypts, SASL logs in with `username` and the secret `kafka_password`."""
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    username: str = ""
+    cafile: str = ""
+    """PEM file of the authority that signed the brokers' certificates; empty means those that the machine trusts."""
+    certfile: str = ""
+    """PEM file with our own certificate, for brokers that ask for one; `keyfile` has its key."""
+    keyfile: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.security.startswith("SASL") and not self.username:
+            raise ValueError(f"security {self.security} needs a username")
+        if self.security == "SASL_PLAINTEXT" and self.mechanism == "PLAIN":
+            raise ValueError("mechanism PLAIN sends the password as it is: it needs security SASL_SSL")
+        if bool(self.certfile) != bool(self.keyfile):
+            raise ValueError("certfile and keyfile go together")
+        if (self.cafile or self.certfile) and not self.encrypted:
+            raise ValueError(f"cafile and certfile need security SSL or SASL_SSL, not {self.security}")
+        return self
+
+    @property
+    def encrypted(self) -> bool:
+        return self.security in ("SSL", "SASL_SSL")
+
+    @property
+    def logs_in(self) -> bool:
+        return self.security in ("SASL_PLAINTEXT", "SASL_SSL")
 
 
 class InfluxSettings(Section):
@@ -104,6 +136,10 @@ class ReportSettings(Section):
 class CollectorSettings(Section):
     spool_megabytes: int = Field(default=512, ge=1)
     """Quota of the on-disk spool; beyond it readings are lost, counted and shown."""
+    spool_days: float | None = Field(default=None, gt=0)
+    """Older readings are dropped from the spool, counted and shown, by the machine's clock; no limit unless said."""
+    when_full: WhenFull = "refuse_newest"
+    """What is lost at the quota: what comes, the oldest, or every second frame of the older half."""
     keep_acked: float = 60.0
     """Seconds that acknowledged entries stay spooled: one broker's acks are page cache."""
     reopen: float = 2.0

@@ -18,7 +18,11 @@ SOURCES = sorted([*PRODUCT.rglob("*.py"), *(CHECKOUT / "plugins").rglob("*.py"),
 
 HOMES = {
     "kafka": {"kafka.py"},
-    "serial": {"collector/ports.py"},
+    "serial": {"collector/ports.py", "collector/addresses.py"},
+    "anycrc": {"collector/checksums.py"},
+    "pint": {"collector/units.py"},
+    "re2": {"collector/patterns.py"},
+    "pynmea2": {"collector/decoding/sentences.py"},
     "influxdb_client": {"influx/"},
     "deltalake": {"archive.py", "testing.py", "backups/"},
     "alembic": {"state/"},

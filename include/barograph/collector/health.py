@@ -12,6 +12,17 @@ FRESH = timedelta(seconds=10)
 """An older status is of a collector that hangs or is gone."""
 
 
+class DeviceCounters(BaseModel):
+    """Of one registered device behind a port."""
+
+    frames: int = 0
+    last_frame: datetime | None = None
+    state: str = "on_time"
+    """By its cadence: on_time, late, suspect, silent."""
+    skew: float | None = None
+    """Seconds that its own clock was ahead of ours in its last frame; None where it has none."""
+
+
 class Counters(BaseModel):
     """Of one port, since the collector's start."""
 
@@ -32,6 +43,15 @@ class Counters(BaseModel):
     error: str = ""
     """Why the port is not open."""
     last_frame: datetime | None = None
+    timeouts: int = 0
+    """Requests without an answer, where the port is polled."""
+    state: str = "on_time"
+    """Of the whole port, by the cadence of its devices: on_time, late, suspect, silent."""
+    devices: dict[str, DeviceCounters] = {}
+    """The registered ones that spoke here, or were expected to."""
+
+    def device(self, name: str) -> DeviceCounters:
+        return self.devices.setdefault(name, DeviceCounters())
 
 
 class Status(BaseModel):
@@ -41,6 +61,10 @@ class Status(BaseModel):
     boot: str
     started: datetime
     updated: datetime
+    reloaded: datetime | None = None
+    """When the sites' files were last read again."""
+    refused: str = ""
+    """Why nothing changed then."""
     broker_up: bool | None
     published: int
     """Frames and rejects that Kafka acknowledged."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from barograph.collector.decoding import Bad, decode
-from barograph.collector.formats import DelimitedFormat, Format
-from barograph.collector.frames import LineSplitter, TooLong
+from barograph.collector.decoding import Bad, decoder
+from barograph.collector.formats import Format
+from barograph.collector.frames import Cut, Found, Refused, cutter
 from barograph.collector.health import Counters
 from barograph.collector.publisher import Topics, fits
 from barograph.collector.rejects import reject
@@ -22,7 +23,9 @@ log = structlog.get_logger()
 
 TICK = timedelta(microseconds=1)
 SILENCE = timedelta(milliseconds=200)
-"""After this much silence behind an opening, the first byte begins a line; before, it may be in the middle of one."""
+"""After this much silence behind an opening, the first byte begins a frame; before, it may be in the middle of one."""
+CHUNKS = 1024
+"""Chunks of one frame whose times are remembered."""
 
 
 class Numbers:
@@ -31,9 +34,18 @@ class Numbers:
     Devices that are not registered share one count, so that garbage names cannot fill the memory.
     """
 
-    def __init__(self, registered: frozenset[str]) -> None:
+    def __init__(self, registered: frozenset[str] = frozenset()) -> None:
         self._registered = registered
         self._next: dict[str | None, int] = {}
+
+    def register(self, devices: frozenset[str]) -> None:
+        """From now on these; nobody gets a number again that was taken in another role."""
+        gone, new = self._registered - devices, devices - self._registered
+        strangers = max([self._next.get(None, 0), *(self._next.get(device, 0) for device in gone)])
+        self._next[None] = strangers
+        for device in new:
+            self._next[device] = max(self._next.get(device, 0), strangers)
+        self._registered = devices
 
     def registered(self, device: str) -> bool:
         return device in self._registered
@@ -43,6 +55,38 @@ class Numbers:
         number = self._next.get(whose, 0)
         self._next[whose] = number + 1
         return number
+
+
+class Arrivals:
+    """When each byte of one connection came, from when its chunk was read and how long the rest took on the wire.
+
+    chunk, read at 12:00:00.050          chunk, read at 12:00:00.070
+    ..60\\r\\n21.5;                         60\\r\\n
+            `- 5 bytes of 1.04 ms before: 12:00:00.045, the time of the frame 21.5;60
+    """
+
+    def __init__(self, per_byte: float) -> None:
+        """`per_byte`: seconds that one takes on the wire."""
+        self.per_byte = per_byte
+        self._microseconds = per_byte * 1e6
+        self._chunks: deque[tuple[int, datetime]] = deque(maxlen=CHUNKS)
+        self._bytes = 0
+        self._last: datetime | None = None
+
+    def read(self, size: int, at: datetime) -> None:
+        self._bytes += size
+        self._chunks.append((self._bytes, at))
+
+    def of(self, byte: int) -> datetime:
+        """Later than the last one that was asked for: one device's frames must not collide."""
+        while len(self._chunks) > 1 and self._chunks[0][0] <= byte:
+            self._chunks.popleft()
+        end, at = self._chunks[0]
+        moment = at - timedelta(microseconds=round((end - byte) * self._microseconds))
+        if self._last is not None and moment <= self._last:
+            moment = self._last + TICK
+        self._last = moment
+        return moment
 
 
 @dataclass
@@ -56,58 +100,83 @@ class Line:
 
     def __post_init__(self) -> None:
         self.counters = Counters(url=self.port.url)
+        self.heard: set[str] = set()
+        """Registered devices that spoke since somebody last looked."""
+        self.asked: str | None = None
+        """Whose answer a frame is that does not say who sent it, where the port is polled."""
         self._rejected = 0
         self.opened(None)
 
     def opened(self, at: datetime | None) -> None:
         """A new connection: whatever was half read belongs to the old one."""
-        self._splitter = LineSplitter(self.port.max_line)
+        self._cutter = cutter(self.declared.frame, self.port.max_line)
+        self._decode = decoder(self.declared)
+        self._arrivals = Arrivals(self.port.bits_per_byte / self.port.baud)
         self._opened = at
         self._maybe_half = True
 
     def lost(self) -> None:
-        self.counters.partial += bool(self._splitter.pending)
+        self.counters.partial += bool(self._cutter.pending)
+
+    def silent_at(self, now: float) -> float | None:
+        """When `silent` is to be called if nothing has come since `now`; None where silence means nothing."""
+        gap = self._cutter.gap
+        return now + gap if gap is not None and self._cutter.pending else None
+
+    def on_wire(self, size: int) -> float:
+        """Seconds that so many bytes take."""
+        return size * self._arrivals.per_byte
 
     def take(self, chunk: bytes, at: datetime) -> list[Entry]:
         """Everything that this chunk, read at `at`, completes."""
         self.counters.bytes += len(chunk)
-        if self._maybe_half and self._opened and at - self._opened >= SILENCE and not self._splitter.pending:
+        if self._maybe_half and self._opened and at - self._opened >= SILENCE and not self._cutter.pending:
             self._maybe_half = False
+        self._arrivals.read(len(chunk), at)
+        return self._entries(self._cutter.feed(chunk))
+
+    def silent(self) -> list[Entry]:
+        """Nothing has come for as long as the framing's gap."""
+        return self._entries(self._cutter.silence())
+
+    def _entries(self, found: Found) -> list[Entry]:
         entries: list[Entry] = []
-        for place, line in enumerate(self._splitter.feed(chunk)):
+        for each in found:
             half, self._maybe_half = self._maybe_half, False
-            # Two lines of one chunk were not said at the same time, and one device's frames must not collide.
-            entries.extend(self._line(line, at + place * TICK, half))
+            entries.extend(self._one(each, self._arrivals.of(each.begin), half))
         return entries
 
-    def _line(self, line: bytes | TooLong, at: datetime, half: bool) -> list[Entry]:
+    def _one(self, found: Cut | Refused, at: datetime, half: bool) -> list[Entry]:
         self.counters.lines += 1
-        if isinstance(line, TooLong):
-            return [self._reject("too_long", line.sample, at, detail=f"longer than {self.port.max_line} bytes")]
+        if isinstance(found, Refused):
+            if half and found.reason != "too_long":
+                self.counters.partial += 1
+                return []
+            return [self._reject(found.reason, found.raw, at, detail=found.detail)]
         # Nothing in columns without a checksum shows that the first is cut: 12.5 may have been -12.5.
-        if half and isinstance(self.declared, DelimitedFormat):
+        if half and not found.whole and not self.declared.shows_its_end:
             self.counters.partial += 1
             return []
         try:
-            decoded = decode(line, self.declared, self.port.device)
+            decoded = self._decode(found.payload, self.asked or self.port.device)
         except FrameError as error:
-            if half:
+            if half and not found.whole:
                 self.counters.partial += 1
                 return []
-            return [self._reject(error.reason, line, at, detail=error.detail)]
+            return [self._reject(error.reason, found.raw, at, detail=error.detail)]
         except Exception as error:
-            # A mistake of our decoder costs this line; the port, and the other ports, go on.
+            # A mistake of our decoder costs this frame; the port, and the other ports, go on.
             log.exception("decoder_failed", port=self.port.port)
-            return [self._reject("no_fields", line, at, detail=f"our decoder failed: {error!r}")]
-        entries = [self._bad(bad, line, at) for bad in decoded.bad]
-        return entries + [self._frame(frame, line, at) for frame in decoded.frames]
+            return [self._reject("no_fields", found.raw, at, detail=f"our decoder failed: {error!r}")]
+        entries = [self._bad(bad, found.raw, at) for bad in decoded.bad]
+        return entries + [self._frame(frame, found.raw, at) for frame in decoded.frames]
 
-    def _frame(self, frame: Frame, line: bytes, at: datetime) -> Entry:
+    def _frame(self, frame: Frame, raw: bytes, at: datetime) -> Entry:
         moment = frame.time or at
         ahead = (moment - at).total_seconds()
         if self.port.max_skew is not None and abs(ahead) > self.port.max_skew:
             detail = f"the frame says {moment.isoformat()}, {ahead:+.0f} s from our clock"
-            return self._reject("clock_skew", line, at, device=frame.device, detail=detail)
+            return self._reject("clock_skew", raw, at, device=frame.device, detail=detail)
         payload = encoded(
             [
                 replace(
@@ -120,15 +189,22 @@ class Line:
             ]
         )
         if not fits(payload):
-            return self._reject("too_long", line, at, device=frame.device, detail=f"a frame of {len(payload)} bytes")
+            return self._reject("too_long", raw, at, device=frame.device, detail=f"a frame of {len(payload)} bytes")
         self.counters.frames += 1
         self.counters.readings += len(frame.values)
-        self.counters.unregistered += not self.numbers.registered(frame.device)
+        if self.numbers.registered(frame.device):
+            self.heard.add(frame.device)
+            known = self.counters.device(frame.device)
+            known.frames += 1
+            known.last_frame = at
+            known.skew = ahead if frame.time else None
+        else:
+            self.counters.unregistered += 1
         self.counters.last_frame = at
         return Entry(self.topics.readings, payload, frame.device)
 
-    def _bad(self, bad: Bad, line: bytes, at: datetime) -> Entry:
-        return self._reject(bad.reason, line, at, device=bad.device, metric=bad.metric, detail=bad.detail)
+    def _bad(self, bad: Bad, raw: bytes, at: datetime) -> Entry:
+        return self._reject(bad.reason, raw, at, device=bad.device, metric=bad.metric, detail=bad.detail)
 
     def _reject(
         self,

@@ -6,16 +6,20 @@ import contextlib
 import random
 import selectors
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from time import monotonic as system_monotonic
+from types import MappingProxyType
 
 import structlog
 
+from barograph.collector.assembly import Assembly
 from barograph.collector.line import Line
+from barograph.collector.polling import Poller
 from barograph.collector.ports import Source
 from barograph.collector.spool import Entry, Spool
+from barograph.collector.watchdog import Watchdog
 from barograph.errors import PortError, SpoolFull
 from barograph.registry import Port
 
@@ -27,16 +31,29 @@ POLL = 0.02
 """The same while a port is open that no selector can watch."""
 OPENERS = 8
 """Threads for opening: a port of the network may take seconds, and the others must be read meanwhile."""
+FIRST_PAUSE = 0.25
+"""Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
+QUIET = 0.25
+"""Seconds of listening before the first request on a line; line.SILENCE is shorter."""
+WATCH = 1.0
+"""Seconds between looks at who is silent."""
 
 
 class Connection:
     """A line, and the port behind it in whichever state it is."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, cadences: Mapping[str, float], now: float) -> None:
         self.line = line
+        port = line.port
+        self.poller = Poller(port.poll) if port.poll else None
+        expected = [port.device] if port.device else [*port.poll.devices] if port.poll else []
+        self.watchdog = Watchdog(port.port, cadences, now, expected)
+        self.pause = FIRST_PAUSE
         self.source: Source | None = None
         self.opening: Future[Source] | None = None
         self.next_try = 0.0
+        self.silent_at: float | None = None
+        """When the framing's gap has passed, if nothing comes until then."""
 
 
 class Loop:
@@ -50,9 +67,10 @@ class Loop:
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = system_monotonic,
         reopen: float = 2.0,
+        cadences: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """`published` is called after each commit, and wakes the publisher."""
-        self._connections = [Connection(line) for line in lines]
+        """`published` is called after each commit, and wakes the publisher. `cadences`: of all registered devices."""
+        self._connections = [Connection(line, cadences, monotonic()) for line in lines]
         self._spool = spool
         self._open_port = open_port
         self._published = published
@@ -62,6 +80,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._pool = ThreadPoolExecutor(OPENERS, thread_name_prefix="opener")
         self._full_since: float | None = None
+        self._watch_at = monotonic() + WATCH
 
     def run(self, stop: threading.Event, every_turn: Callable[[], None] = lambda: None) -> None:
         """Turn until `stop` is set; then close all ports. What was read is in the spool."""
@@ -72,14 +91,58 @@ class Loop:
         finally:
             self.close()
 
+    @property
+    def lines(self) -> list[Line]:
+        return [connection.line for connection in self._connections]
+
+    def change(self, wanted: Assembly) -> dict[str, list[str]]:
+        """Go on with these lines; says which ports are new, changed or gone. The others are not touched."""
+        before = {each.line.port.port: each for each in self._connections}
+        told: dict[str, list[str]] = {"added": [], "changed": [], "removed": []}
+        connections: list[Connection] = []
+        for line in wanted.lines:
+            old = before.pop(line.port.port, None)
+            if old and (old.line.port, old.line.declared) == (line.port, line.declared):
+                old.watchdog.register(wanted.cadences)
+                connections.append(old)
+                continue
+            if old:
+                self._leave(old)
+            told["changed" if old else "added"].append(line.port.port)
+            connections.append(Connection(line, wanted.cadences, self._monotonic()))
+        for gone in before.values():
+            self._leave(gone)
+        told["removed"] = sorted(before)
+        self._connections = connections
+        return {how: ports for how, ports in told.items() if ports}
+
+    def _leave(self, connection: Connection) -> None:
+        if connection.source:
+            self._close(connection, connection.source)
+        elif connection.opening:
+            connection.opening.add_done_callback(_close_unwanted)
+
     def turn(self, wait: float = TURN) -> None:
-        """Read each port that has something once, and commit what it said."""
+        """Read each port that has something once, and commit what it said; so with silences that end a frame."""
         self._open()
         entries: list[Entry] = []
-        for connection in self._ready(wait):
+        ready = self._ready(self._until_silence(wait))
+        now = self._monotonic()
+        for connection in self._connections:
+            # What had nothing to read just now was silent until now; of the others their reading knows better.
+            if connection.silent_at is not None and connection not in ready:
+                entries.extend(self._silent(connection, now))
+        for connection in ready:
             entries.extend(self._read(connection))
+        for connection in self._connections:
+            if connection.poller:
+                self._ask(connection, connection.poller)
         if entries:
             self._keep(entries)
+        if self._monotonic() >= self._watch_at:
+            self._watch_at = self._monotonic() + WATCH
+            for connection in self._connections:
+                self._watch(connection)
 
     def close(self) -> None:
         for connection in self._connections:
@@ -107,6 +170,10 @@ class Loop:
             self._failed(connection, str(error))
             return
         line.opened(self._clock())
+        connection.pause = FIRST_PAUSE
+        if connection.poller:
+            # An answer to somebody before us would look like half a frame of ours.
+            connection.poller.opened(self._monotonic() + QUIET)
         line.counters.connected = True
         line.counters.opens += 1
         line.counters.error = ""
@@ -119,6 +186,18 @@ class Loop:
         events = self._selector.select(min(wait, POLL) if polled or opening else wait)
         return polled + [key.data for key, _ in events]
 
+    def _until_silence(self, wait: float) -> float:
+        """How long to wait at most, so that no silence is noticed late and no request is."""
+        due = [each.silent_at for each in self._connections if each.silent_at is not None]
+        due += [each.poller.wake_at() for each in self._connections if each.poller and each.source]
+        return max(0.0, min(wait, min(due) - self._monotonic())) if due else wait
+
+    def _silent(self, connection: Connection, now: float) -> list[Entry]:
+        if connection.silent_at is None or now < connection.silent_at:
+            return []
+        connection.silent_at = None
+        return connection.line.silent()
+
     def _read(self, connection: Connection) -> list[Entry]:
         source = connection.source
         if source is None:
@@ -126,12 +205,59 @@ class Loop:
         try:
             chunk = source.read()
         except PortError as error:
-            self._close(connection, source)
-            connection.line.lost()
-            connection.line.counters.losses += 1
-            self._failed(connection, str(error))
+            self._lost(connection, source, str(error))
             return []
-        return connection.line.take(chunk, self._clock()) if chunk else []
+        line, now = connection.line, self._monotonic()
+        entries = self._silent(connection, now - line.on_wire(len(chunk)))
+        if chunk:
+            entries += line.take(chunk, self._clock())
+            connection.silent_at = line.silent_at(now)
+        if line.heard:
+            for device in line.heard:
+                connection.watchdog.heard(device, now)
+            line.heard.clear()
+        if entries and connection.poller:
+            connection.poller.answered(now)
+        return entries
+
+    def _ask(self, connection: Connection, poller: Poller) -> None:
+        if connection.source is None:
+            return
+        request = poller.due(self._monotonic())
+        connection.line.counters.timeouts = poller.timeouts
+        if request:
+            connection.line.asked = request.device
+            try:
+                connection.source.write(request.said)
+            except PortError as error:
+                self._lost(connection, connection.source, str(error))
+
+    def _watch(self, connection: Connection) -> None:
+        """Say who is silent, the port or one of its devices, and do what the registry says about the port."""
+        line = connection.line
+        for change in connection.watchdog.changes(self._monotonic()):
+            tell = log.info if change.state in ("on_time", "late") else log.warning
+            who = {"device": change.device} if change.device else {}
+            tell(change.state, port=change.port, **who, before=change.before, seconds=round(change.seconds))
+            if change.device is None:
+                line.counters.state = change.state
+                if change.state == "silent" and connection.source:
+                    self._stir(connection, connection.source)
+            else:
+                line.counters.device(change.device).state = change.state
+
+    def _stir(self, connection: Connection, source: Source) -> None:
+        action = connection.line.port.silence
+        if action == "reopen":
+            self._lost(connection, source, "silent; opened again, as `silence: reopen` says")
+        elif action == "toggle_dtr":
+            self._pool.submit(source.toggle_dtr)
+
+    def _lost(self, connection: Connection, source: Source, error: str) -> None:
+        self._close(connection, source)
+        connection.line.lost()
+        connection.line.counters.losses += 1
+        self._failed(connection, error)
 
     def _failed(self, connection: Connection, error: str) -> None:
         counters = connection.line.counters
@@ -140,13 +266,16 @@ class Loop:
         counters.connected = False
         counters.error = error
         # Jittered, so that the ports of a hub that was unplugged don't all come at once.
-        connection.next_try = self._monotonic() + self._reopen * random.uniform(0.75, 1.25)  # noqa: S311
+        pause = min(connection.pause, self._reopen)
+        connection.next_try = self._monotonic() + pause * random.uniform(0.75, 1.0)  # noqa: S311
+        connection.pause = min(pause * 2, self._reopen)
 
     def _close(self, connection: Connection, source: Source) -> None:
         if source.descriptor is not None:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(source.descriptor)
         connection.source = None
+        connection.silent_at = None
         connection.line.counters.connected = False
         self._pool.submit(source.close)
 
@@ -162,3 +291,8 @@ class Loop:
                 log.info("spool_has_room", after_seconds=round(self._monotonic() - self._full_since))
                 self._full_since = None
         self._published()
+
+
+def _close_unwanted(opening: Future[Source]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,4 +1,4 @@
-"""Serial ports by URL, opened and read without ever blocking the loop. Only home of pyserial."""
+"""Serial ports by URL, opened, read and written without blocking the loop. With `addresses`, the home of pyserial."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import contextlib
 import errno
 import os
 import termios
+import time
 from pathlib import Path
 from typing import Protocol
 
 import serial
 
+from barograph.collector.addresses import device_of
+from barograph.collector.replay import Replay
 from barograph.errors import PortError
 from barograph.registry import Port
 
@@ -29,19 +32,46 @@ class Source(Protocol):
     def read(self) -> bytes:
         """What is there, at most a chunk; b"" only where there is no descriptor. Raises PortError when it is lost."""
 
+    def write(self, request: bytes) -> None:
+        """Say something to the devices. Raises PortError when the port is lost or takes nothing."""
+
+    def toggle_dtr(self) -> None:
+        """Let the line fall and rise, which starts many boards anew. Raises PortError."""
+
     def close(self) -> None: ...
 
 
-def address(port: Port, home: Path) -> str:
-    """The port's URL; one without a scheme that is not absolute lies in the data folder."""
-    return port.url if "://" in port.url else str(home / port.url)
+PARITIES = {"none": "N", "even": "E", "odd": "O", "mark": "M", "space": "S"}
+DTR_LOW = 0.1
+"""Seconds."""
 
 
 def open_port(port: Port, home: Path) -> Source:
-    """Open for us alone. May take seconds for a URL of the network. Raises PortError."""
-    url = address(port, home)
+    """Open as its settings say. May take seconds for a URL of the network. Raises PortError."""
+    if port.url.startswith("file://"):
+        return Replay(port, home)
+    url = device_of(port, home)
     try:
-        device = serial.serial_for_url(url, baudrate=port.baud, timeout=0, exclusive=True)
+        device = serial.serial_for_url(
+            url,
+            do_not_open=True,
+            baudrate=port.baud,
+            bytesize=port.bits,
+            parity=PARITIES[port.parity],
+            stopbits=port.stop,
+            rtscts=port.flow == "rtscts",
+            dsrdtr=port.flow == "dsrdtr",
+            xonxoff=port.flow == "xonxoff",
+            timeout=0,
+            # A request that would wait is an error of that port; pyserial's network ports know no such timeout.
+            write_timeout=None if "://" in url else 0,
+            exclusive=port.exclusive,
+        )
+        # Said before it is opened, so that a board does not see the line rise and fall.
+        for line, level in (("dtr", port.dtr), ("rts", port.rts)):
+            if level is not None:
+                setattr(device, line, level)
+        device.open()
     except LOST as error:
         raise PortError(_why(port, url, error)) from error
     return _Serial(port, device)
@@ -65,6 +95,22 @@ class _Serial:
         if not chunk:
             raise PortError(f"Port {self._port.port} ({self._port.url}) was lost: nothing behind it any more.")
         return chunk
+
+    def write(self, request: bytes) -> None:
+        try:
+            written = self._device.write(request)
+        except (*LOST, serial.SerialTimeoutException) as error:
+            raise PortError(f"Port {self._port.port} ({self._port.url}) takes no request: {error}") from error
+        if written != len(request):
+            raise PortError(f"Port {self._port.port} ({self._port.url}) took {written} of {len(request)} bytes.")
+
+    def toggle_dtr(self) -> None:
+        try:
+            self._device.dtr = False
+            time.sleep(DTR_LOW)
+            self._device.dtr = True
+        except LOST as error:
+            raise PortError(f"Port {self._port.port} ({self._port.url}) has no DTR: {error}") from error
 
     def close(self) -> None:
         with contextlib.suppress(*LOST):

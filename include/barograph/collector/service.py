@@ -7,7 +7,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -15,15 +15,15 @@ from time import monotonic
 import structlog
 
 from barograph.collector import health, status_path
-from barograph.collector.formats import read_format
-from barograph.collector.line import Line, Numbers
+from barograph.collector.assembly import Assembly, assembled
+from barograph.collector.clock import SteadyClock
+from barograph.collector.line import Numbers
 from barograph.collector.loop import Loop
 from barograph.collector.ports import open_port
 from barograph.collector.publisher import Producer, Publisher, Topics
 from barograph.collector.spool import Spool
 from barograph.errors import DocumentError
 from barograph.kafka import Producer as KafkaProducer
-from barograph.registry import read_sites
 from barograph.settings import Settings
 
 log = structlog.get_logger()
@@ -44,31 +44,47 @@ def collect(
     site: str | None = None,
     clock: Callable[[], datetime] = utcnow,
     connect: Callable[[], Producer] | None = None,
+    reload: threading.Event | None = None,
 ) -> None:
-    """Collect the ports of one site, or of all, until `stop` is set. Raises DocumentError, WriterBusy."""
+    """Collect the ports of one site, or of all, until `stop` is set. Raises DocumentError, WriterBusy.
+
+    When `reload` is set, the sites' files are read again: ports that did not change are not touched, and files with a
+    mistake change nothing.
+    """
+    clock = SteadyClock(clock, monotonic)
     boot = secrets.token_hex(4)
     topics = Topics(settings.kafka.topics[0], settings.kafka.rejects)
-    lines = lines_of(settings, site, boot, topics)
+    assemble = partial(assembled, settings, site, boot, topics, Numbers())
+    wanted = assemble()
     spool = Spool(
         settings.path("spool", "collector.db"),
         quota=settings.collector.spool_megabytes * 1024 * 1024,
         keep_acked=settings.collector.keep_acked,
+        keep_days=settings.collector.spool_days,
+        when_full=settings.collector.when_full,
     )
     publisher = Publisher(spool, connect or partial(KafkaProducer, settings, client_id="barograph-collector"), topics)
     loop = Loop(
-        lines,
+        wanted.lines,
         spool,
         open_port=partial(open_port, home=settings.home),
         published=publisher.wake,
         clock=clock,
         reopen=settings.collector.reopen,
+        cadences=wanted.cadences,
     )
-    report = Reporter(settings, boot, lines, spool, publisher, clock)
-    log.info("collector_started", boot=boot, ports=len(lines), spooled=spool.depth)
+    report = Reporter(settings, boot, loop, spool, publisher, clock)
+    log.info("collector_started", boot=boot, ports=len(wanted.lines), spooled=spool.depth)
+
+    def every_turn() -> None:
+        if reload is not None and reload.is_set():
+            reload.clear()
+            report.reloaded(_reload(loop, assemble))
+        report.now_and_then()
 
     publisher.start()
     try:
-        loop.run(stop, report.now_and_then)
+        loop.run(stop, every_turn)
     finally:
         flushed = publisher.stop(FLUSH)
         report.write()
@@ -77,23 +93,15 @@ def collect(
             spool.close()
 
 
-def lines_of(settings: Settings, name: str | None, boot: str, topics: Topics) -> list[Line]:
-    """A line for each port of a site, or of all. Raises DocumentError for whatever is wrong in their files."""
-    folders = sorted(path.parent for path in settings.sites_folder.glob("*/site.yaml"))
-    sites = read_sites(settings.sites_folder)
-    chosen = [(folder, site) for folder, site in zip(folders, sites, strict=True) if name in (None, site.site)]
-    if not chosen:
-        raise DocumentError(f"There is no site {name}. Sites here: {', '.join(site.site for site in sites)}.")
-    numbers = Numbers(frozenset(device.device for _, site in chosen for device in site.devices))
-    lines: list[Line] = []
-    for folder, site in chosen:
-        for port in site.ports:
-            if any(line.port.port == port.port for line in lines):
-                raise DocumentError(f"Two sites have a port {port.port}: rename one, or collect one site alone.")
-            lines.append(Line(port, read_format(folder, port.format), boot, topics, numbers))
-    if not lines:
-        raise DocumentError(f"No site in {settings.sites_folder} has a port. Add `ports:` to a site.yaml.")
-    return lines
+def _reload(loop: Loop, assemble: Callable[[], Assembly]) -> str:
+    """Change what was edited; says what is wrong with the files, in which case nothing changes."""
+    try:
+        changed = loop.change(assemble())
+    except DocumentError as error:
+        log.error("reload_refused", error=str(error))
+        return str(error)
+    log.info("reloaded", **changed)
+    return ""
 
 
 class Reporter:
@@ -103,7 +111,7 @@ class Reporter:
         self,
         settings: Settings,
         boot: str,
-        lines: list[Line],
+        loop: Loop,
         spool: Spool,
         publisher: Publisher,
         clock: Callable[[], datetime],
@@ -112,7 +120,9 @@ class Reporter:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._quota = settings.collector.spool_megabytes * 1024 * 1024
         self._boot = boot
-        self._lines = lines
+        self._loop = loop
+        self._reloaded: datetime | None = None
+        self._refused = ""
         self._spool = spool
         self._publisher = publisher
         self._clock = clock
@@ -123,6 +133,10 @@ class Reporter:
         if monotonic() >= self._due:
             self._due = monotonic() + STATUS_EVERY
             self.write()
+
+    def reloaded(self, refused: str) -> None:
+        self._reloaded, self._refused = self._clock(), refused
+        self.write()
 
     def write(self) -> None:
         try:
@@ -137,23 +151,34 @@ class Reporter:
             boot=self._boot,
             started=self._started,
             updated=self._clock(),
+            reloaded=self._reloaded,
+            refused=self._refused,
             broker_up=self._publisher.up,
             published=self._publisher.published,
             spool_depth=self._spool.depth,
             spool_bytes=self._spool.size,
             spool_quota=self._quota,
             spool_lost=self._spool.lost_total,
-            ports={line.port.port: line.counters for line in self._lines},
+            ports={line.port.port: line.counters for line in self._loop.lines},
         )
 
 
-@contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
+def stopped_by_signals() -> AbstractContextManager[threading.Event]:
     """An event that SIGTERM and SIGINT set, for the main thread only."""
-    stop = threading.Event()
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    return _set_by(signal.SIGTERM, signal.SIGINT)
+
+
+def reloaded_by_signal() -> AbstractContextManager[threading.Event]:
+    """An event that SIGHUP sets, for the main thread only."""
+    return _set_by(signal.SIGHUP)
+
+
+@contextmanager
+def _set_by(*numbers: signal.Signals) -> Iterator[threading.Event]:
+    event = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
     try:
-        yield stop
+        yield event
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,254 +1,317 @@
 """The spool: what was read waits on disk until Kafka has it. One writer; one commit a turn of the loop.
 
-append -> waiting -> acked -> (keep_acked seconds) -> gone
-             ^         |
-             `---------'  resend: a broker came back, and its acknowledgements may have been page cache
+append -> waiting -> offered -> kept -> (keep_acked seconds) -> gone
+             ^          |         |
+             `----------+---------'  not acknowledged; or a broker came back, whose acknowledgements were page cache
+
+`append` returns when its commit was fsynced. The loop calls it once in each turn, so what a turn reads is on disk
+within that turn, and what a kill -9 or a power cut can cost is the turn that was under way: 200 ms at most.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic as system_monotonic
 
 import structlog
 
-from barograph.errors import SpoolFull, WriterBusy
-from barograph.windows import iso
+from barograph.collector.lanes import MOST_LANES
+from barograph.collector.losses import Loss
+from barograph.collector.packs import Entry, Pack, packed
+from barograph.collector.reserve import Reserve
+from barograph.collector.shelf import Shelf
+from barograph.collector.spool_file import Damage
+from barograph.errors import BarographError, SpoolFull
+from barograph.settings import WhenFull
+from barograph.windows import EPOCH, microseconds, utc
+
+__all__ = ["Entry", "Spool"]
 
 log = structlog.get_logger()
 
-SCHEMA = """
-    CREATE TABLE IF NOT EXISTS entries (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        topic TEXT NOT NULL,
-        key TEXT,
-        payload BLOB NOT NULL,
-        headers TEXT,
-        size INTEGER NOT NULL,
-        acked REAL
-    );
-    CREATE INDEX IF NOT EXISTS waiting ON entries(id) WHERE acked IS NULL;
-    CREATE INDEX IF NOT EXISTS kept ON entries(acked) WHERE acked IS NOT NULL;
-    CREATE TABLE IF NOT EXISTS lost (one INTEGER PRIMARY KEY CHECK (one = 1), entries INTEGER, first TEXT, last TEXT);
-"""
-OVERHEAD = 64
-"""Bytes that an entry takes beside its payload, about."""
 ROOM = 0.9
 """A loss is reported when the spool is no fuller than this, so that a spool at its brim reports once."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One message to be. Entries of `readings` hold one frame each, so that the publisher can pack them."""
-
-    topic: str
-    payload: bytes
-    key: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    id: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.payload) + len(self.key or "") + len(_stored(self.headers) or "") + OVERHEAD
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What did not fit: this many entries, read between `first` and `last`."""
-
-    entries: int
-    first: str
-    last: str
+DROPPED_AT_ONCE = 256 * 1024
+"""Bytes that are made free at least when the spool is full: making room must not hold up the reading each turn."""
+THINNED_AT_ONCE = 4_000
+"""Records that are looked at in one turn to be thinned out, for the same reason."""
+MARGIN = 64 * 1024
+"""Free bytes in the file that a commit may need beside what it stores."""
+PRUNED_AT_ONCE = 2_000
+EXPIRED_AT_ONCE = 2_000
+EXPIRE_EVERY = 60_000_000
+"""Microseconds between looks for what is too old."""
+CLOCK_WAS_SET = microseconds(utc("2000-01-01T00:00:00Z"))
+"""A machine without a clock of its own starts before this: such times tell no age."""
+REOPEN = 5.0
+"""Seconds that a disk may refuse writes before the file is opened anew."""
+SAY_AGAIN = 60.0
+"""Seconds between log lines of one trouble that goes on."""
 
 
 class Spool:
     """Raises WriterBusy if another collector has it open. Safe to use from two threads."""
 
     def __init__(
-        self, path: Path, *, quota: int, keep_acked: float, monotonic: Callable[[], float] = system_monotonic
+        self,
+        path: Path,
+        *,
+        quota: int,
+        keep_acked: float,
+        keep_days: float | None = None,
+        when_full: WhenFull = "refuse_newest",
+        monotonic: Callable[[], float] = system_monotonic,
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._quota = quota
         self._keep_acked = keep_acked
+        self._keep_days = keep_days
+        self._when_full = when_full
         self._monotonic = monotonic
         self._lock = threading.RLock()
-        self._db = _opened(path)
-        self._size, self._waiting = 0, 0
-        # Acknowledged before we started: the machine may have gone down since, and taken the broker's cache with it.
-        self.resend()
-        self._size, self._waiting = self._db.execute("SELECT coalesce(sum(size), 0), count(*) FROM entries").fetchone()
-        row = self._db.execute("SELECT entries, first, last FROM lost").fetchone()
-        self._loss = Loss(*row) if row else None
-        self.lost_total = 0
-        """Entries lost since this start."""
+        self._at = self._looked_for_old = 0
+        self._thinned_to = 0
+        self._seen: Counter[str | None] = Counter()
+        self._refusing_since: float | None = None
+        self._said: dict[str, float] = {}
+        self._shelf = Shelf(path, self._dropped)
+        self._reserve = Reserve(path.with_suffix(".reserve"), monotonic)
+        self._reserve.hold()
 
     @property
     def depth(self) -> int:
-        """Entries that Kafka does not have yet."""
-        return self._waiting
+        """Frames and rejects that Kafka does not have yet."""
+        return self._shelf.lanes.waiting
 
     @property
     def size(self) -> int:
-        """Bytes of all entries, those that are only kept included."""
-        return self._size
+        """Bytes of all records, those that are only kept included."""
+        return self._shelf.size
+
+    @property
+    def lost_total(self) -> int:
+        """Frames and rejects lost since this start, in whichever way."""
+        return self._shelf.losses.total
+
+    def waiting_since(self) -> datetime | None:
+        """When the oldest record that Kafka does not have was read."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            first = self._shelf.lanes.oldest_waiting()
+            if first is not None:
+                for _, _, at in self._shelf.file.facts([first]):
+                    return EPOCH + timedelta(microseconds=at)
+        return None
 
     def append(self, entries: Sequence[Entry], at: datetime) -> None:
         """Store all in one commit. Raises SpoolFull, with what does not fit counted as lost and the rest stored."""
         if not entries:
             return
         with self._lock:
-            if self._size + sum(entry.size for entry in entries) > self._quota:
-                self._sacrifice_kept()
-            fitting = self._fitting(entries)
+            self._at = microseconds(at)
+            self._expire()
+            records = packed(entries, self._at, self._shelf.next)
+            need = sum(record.size for record in records)
+            refused: list[Entry] = []
+            if self.size + need > self._quota:
+                self._make_room(self.size + need - self._quota)
+            if self.size + need > self._quota:
+                fitting, refused = self._fitting(entries)
+                records = packed(fitting, self._at, self._shelf.next)
+                self._shelf.lose(refused, "refused", self._at)
+            error = self._store(records)
+            if error is not None and records:
+                lost = [entry for record in records for entry in record.entries]
+                self._shelf.lose(lost, "disk", self._at)
+                self._shelf.save_losses()
+                raise SpoolFull(f"{len(lost)} entries could not be written to the spool ({error}) and are lost.")
+            if refused:
+                raise SpoolFull(f"{len(refused)} entries did not fit into {self._quota} bytes of spool and are lost.")
+
+    def offer(self, most: int) -> list[list[Pack]]:
+        """Records for one round of about `most` bytes, by device. They are on their way until `ack` or `release`."""
+        with self._lock:
             try:
-                self._insert(fitting)
-            except sqlite3.OperationalError as error:
-                if "full" not in str(error):
-                    raise
-                fitting = []
-            missing = len(entries) - len(fitting)
-            if missing:
-                self._lose(missing, at)
-                raise SpoolFull(f"{missing} entries did not fit into {self._quota} bytes of spool and are lost.")
+                return self._shelf.offer(most)
+            except sqlite3.Error as error:
+                self._say("spool_not_read", error=str(error))
+                self._shelf.lanes.release()
+                self._mend(error, 0)
+                return []
 
-    def waiting(self, limit: int) -> list[Entry]:
-        """The oldest entries that Kafka does not have."""
+    def ack(self, ids: Iterable[int]) -> int:
+        """Kafka has these of what was offered; says how many frames. What was offered beside them waits again."""
         with self._lock:
-            rows = self._db.execute(
-                "SELECT topic, payload, key, headers, id FROM entries WHERE acked IS NULL ORDER BY id LIMIT ?", (limit,)
-            ).fetchall()
-        return [Entry(topic, payload, key, _headers(headers), id_) for topic, payload, key, headers, id_ in rows]
+            acknowledged = self._shelf.lanes.ack(frozenset(ids), self._monotonic())
+            self._shelf.lanes.release()
+            return acknowledged
 
-    def ack(self, ids: Sequence[int]) -> None:
-        now = self._monotonic()
+    def release(self) -> None:
+        """Nothing of what was offered arrived, as far as we know."""
         with self._lock:
-            with self._db:
-                changed = self._db.executemany(
-                    "UPDATE entries SET acked = ? WHERE id = ? AND acked IS NULL", [(now, id_) for id_ in ids]
-                ).rowcount
-            self._waiting -= changed
+            self._shelf.lanes.release()
 
-    def replace(self, refused: Entry, by: Entry) -> None:
-        """Put a reject in the place of an entry that no broker will take."""
+    def give_up(self, record: Pack, hopeless: Collection[int], by: Sequence[Entry]) -> None:
+        """Put rejects in the place of those frames of an offered record that no broker will take."""
         with self._lock:
-            with self._db:
-                self._db.execute(
-                    "UPDATE entries SET topic = ?, payload = ?, key = ?, headers = ?, size = ? WHERE id = ?",
-                    (by.topic, by.payload, by.key, _stored(by.headers), by.size, refused.id),
-                )
-            self._size += by.size - refused.size
+            self._shelf.replace(record, hopeless, packed(by, self._at, self._shelf.next))
 
     def resend(self) -> int:
-        """Make every kept entry wait again; says how many. Frame identity makes the second copy harmless."""
+        """Make everything that is kept wait again; says how many frames. Identity makes the second copy harmless."""
         with self._lock:
-            with self._db:
-                again = self._db.execute("UPDATE entries SET acked = NULL WHERE acked IS NOT NULL").rowcount
-            self._waiting += again
-            return again
+            return self._shelf.lanes.resend()
 
-    def prune(self) -> None:
-        """Drop what was acknowledged long enough ago. Only to be called while the broker is known to be up."""
-        with self._lock:
-            self._delete("acked <= ?", (self._monotonic() - self._keep_acked,))
+    def prune(self) -> bool:
+        """Drop what was acknowledged long enough ago; says whether there is more of it.
 
-    def take_loss(self, report: Callable[[Loss], Entry]) -> Loss | None:
-        """If something was lost and there is room again: store its report, once, and forget it in the same commit."""
+        Only to be called while the broker is known to be up.
+        """
         with self._lock:
-            loss = self._loss
-            if loss is None or self._size > self._quota * ROOM:
-                return None
-            self._insert([report(loss)], "DELETE FROM lost")
-            self._loss = None
-            return loss
+            try:
+                cuts = self._shelf.lanes.kept(self._monotonic() - self._keep_acked, PRUNED_AT_ONCE)
+                more = sum(cut.end - cut.begin for cut in cuts) >= PRUNED_AT_ONCE
+                self._shelf.delete(cuts)
+                self._shelf.file.make_smaller()
+            except sqlite3.Error as error:
+                self._say("spool_not_pruned", error=str(error))
+                self._mend(error, 0)
+                return False
+            return more
+
+    def report(self, reject: Callable[[Loss | Damage], Entry]) -> list[Loss | Damage]:
+        """If something was lost and there is room again: store its rejects, once, and forget it in the same commit."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._shelf.has_to_report and self.size <= self._quota * ROOM:
+                return self._shelf.report(reject, self._at)
+        return []
+
+    def waiting(self, limit: int) -> list[Entry]:
+        """The oldest entries that Kafka does not have, one by one: for whoever looks into the spool."""
+        with self._lock:
+            found: list[Entry] = []
+            for record in self._shelf.file.read(self._shelf.lanes.waiting_ids()[:limit])[0]:
+                found += record.entries
+            return found[:limit]
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            self._shelf.file.close()
 
-    def _fitting(self, entries: Sequence[Entry]) -> list[Entry]:
-        room = self._quota - self._size
+    def _fitting(self, entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
+        room = self._quota - self.size
         fitting: list[Entry] = []
+        refused: list[Entry] = []
         for entry in entries:
             if entry.size <= room:
                 room -= entry.size
                 fitting.append(entry)
-        return fitting
+            else:
+                refused.append(entry)
+        return fitting, refused
 
-    def _insert(self, entries: Sequence[Entry], also: str = "") -> None:
-        with self._db:
-            self._db.executemany(
-                "INSERT INTO entries (topic, payload, key, headers, size) VALUES (?, ?, ?, ?, ?)",
-                [(entry.topic, entry.payload, entry.key, _stored(entry.headers), entry.size) for entry in entries],
-            )
-            if also:
-                self._db.execute(also)
-        self._size += sum(entry.size for entry in entries)
-        self._waiting += len(entries)
+    def _store(self, records: Sequence[Pack]) -> sqlite3.Error | None:
+        """If the disk does not take them, says why."""
+        need = sum(record.size for record in records)
+        try:
+            try:
+                self._add(records, need)
+            except sqlite3.Error as error:
+                if not self._mend(error, need):
+                    return error
+                self._add(records, need)
+        except sqlite3.Error as error:
+            return error
+        self._refusing_since = None
+        return None
 
-    def _sacrifice_kept(self) -> None:
-        """New readings matter more than a second copy of those that were acknowledged."""
-        self._delete("acked IS NOT NULL", ())
+    def _add(self, records: Sequence[Pack], need: int) -> None:
+        # With the reserve gone, what makes the file larger would take the room that forgetting needs.
+        if not self._reserve.hold() and self._shelf.file.free < 2 * need + MARGIN:
+            raise sqlite3.OperationalError("the disk is full")
+        self._shelf.add(records)
 
-    def _delete(self, which: str, arguments: tuple[float, ...]) -> None:
-        freed = self._db.execute(f"SELECT coalesce(sum(size), 0) FROM entries WHERE {which}", arguments).fetchone()[0]  # noqa: S608
-        if freed:
-            with self._db:
-                self._db.execute(f"DELETE FROM entries WHERE {which}", arguments)  # noqa: S608
-            self._size -= freed
-            # A script, because `execute` steps once, and each step frees one page.
-            self._db.executescript("PRAGMA incremental_vacuum(1000)")
+    def _mend(self, error: sqlite3.Error, need: int) -> bool:
+        """Do what can be done about an error of the file; says whether to try again."""
+        try:
+            if "full" in str(error):
+                self._reserve.give_up()
+                self._shelf.file.checkpoint()
+                self._make_room(2 * need + MARGIN)
+            elif isinstance(error, sqlite3.OperationalError):
+                return self._reopened()
+            else:
+                self._shelf.rebuild(error)
+        except (sqlite3.Error, BarographError, OSError) as another:
+            self._say("spool_not_mended", error=str(another))
+            return False
+        return True
 
-    def _lose(self, count: int, at: datetime) -> None:
-        moment = iso(at)
-        known = self._loss or Loss(0, moment, moment)
-        self._loss = Loss(known.entries + count, known.first, moment)
-        self.lost_total += count
-        # Where the disk itself is full, memory must do until there is room.
-        with contextlib.suppress(sqlite3.OperationalError), self._db:
-            self._db.execute(
-                "INSERT OR REPLACE INTO lost VALUES (1, ?, ?, ?)", (self._loss.entries, known.first, moment)
-            )
+    def _reopened(self) -> bool:
+        """A disk that was read-only or away may be back, and our descriptors not know of it."""
+        now = self._monotonic()
+        if self._refusing_since is None:
+            self._refusing_since = now
+        if now - self._refusing_since < REOPEN:
+            return False
+        self._refusing_since = now
+        self._shelf.reopen()
+        return True
 
+    def _make_room(self, short: int) -> None:
+        """Give up second copies of what was acknowledged, then what the policy gives up."""
+        enough = self.size - short
+        with contextlib.suppress(sqlite3.Error):
+            while self.size > enough and (cuts := self._shelf.lanes.kept(float("inf"), PRUNED_AT_ONCE)):
+                self._shelf.delete(cuts)
+            if self.size > enough:
+                wanted = max(self.size - enough, min(DROPPED_AT_ONCE, self._quota // 16))
+                if self._when_full == "drop_oldest":
+                    self._shelf.drop(self._shelf.lanes.oldest(wanted), "dropped")
+                elif self._when_full == "thin_out":
+                    self._thin_out(wanted)
 
-def _opened(path: Path) -> sqlite3.Connection:
-    try:
-        return _connected(path)
-    except sqlite3.OperationalError as error:
-        raise WriterBusy(
-            f"Cannot open the spool {path} ({error}). Another collector uses this data folder: stop it first."
-        ) from error
-    except sqlite3.DatabaseError:
-        # Not readable at all: what it held is lost, what comes now must not be. The file stays for whoever looks.
-        aside = path.with_suffix(f".damaged-{int(path.stat().st_mtime)}")
-        path.rename(aside)
-        log.error("spool_damaged", kept_as=aside.name)
-        return _connected(path)
+    def _thin_out(self, wanted: int) -> None:
+        """Keep every second frame of each device in the older half, from where the last time ended."""
+        enough = self.size - wanted
+        looked_at = 0
+        around = False
+        while self.size > enough and looked_at < THINNED_AT_ONCE:
+            file = self._shelf.file
+            ids = file.between(self._thinned_to, (file.first() + self._shelf.next) // 2)
+            looked_at += len(ids)
+            self._thinned_to = ids[-1] if ids else 0
+            if not ids or len(self._seen) > MOST_LANES:
+                self._seen.clear()
+            if not ids and around:
+                return
+            around |= not ids
+            self._shelf.thin(self._shelf.read(ids) or [], self._seen)
 
+    def _expire(self) -> None:
+        """Drop what is older than the spool keeps anything, by the machine's clock."""
+        if self._keep_days is None or 0 <= self._at - self._looked_for_old < EXPIRE_EVERY:
+            return
+        before = self._at - int(self._keep_days * 86_400_000_000)
+        with contextlib.suppress(sqlite3.Error):
+            oldest = self._shelf.file.times(EXPIRED_AT_ONCE)
+            old = [number for number, (_, at) in enumerate(oldest, 1) if CLOCK_WAS_SET <= at < before]
+            # Ids rise with time: what stands before something old is as old, whatever its own time is.
+            cuts = self._shelf.lanes.until(oldest[old[-1] - 1][0]) if old else []
+            self._shelf.drop(cuts, "expired")
+            if not cuts or old[-1] < EXPIRED_AT_ONCE:
+                self._looked_for_old = self._at
 
-def _connected(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
-    try:
-        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.executescript(SCHEMA)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    def _dropped(self, lost: Sequence[Loss]) -> None:
+        how, frames = lost[0].how, sum(loss.frames for loss in lost)
+        self._say("spool_dropped", how=how, lost=frames, spooled=self.depth)
 
-
-def _stored(headers: tuple[tuple[str, str], ...]) -> str | None:
-    return json.dumps(headers) if headers else None
-
-
-def _headers(stored: str | None) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text) for name, text in json.loads(stored)) if stored else ()
+    def _say(self, event: str, **facts: object) -> None:
+        """At once, and then once a minute."""
+        now = self._monotonic()
+        if now >= self._said.get(event, now):
+            self._said[event] = now + SAY_AGAIN
+            log.error(event, **facts)

@@ -149,7 +149,7 @@ def _messages(spark: SparkSession, settings: Settings, slices: Sequence[Slice]) 
         assigned.setdefault(part.topic, []).append(part.partition)
     return (
         spark.read.format("kafka")
-        .option("kafka.bootstrap.servers", ",".join(settings.brokers))
+        .options(**kafka.spark_options(settings))
         .option("assign", json.dumps(assigned))
         .option("startingOffsets", by_topic(lambda part: part.start))
         .option("endingOffsets", by_topic(lambda part: part.end))

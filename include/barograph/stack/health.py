@@ -112,7 +112,13 @@ def _collector(settings: Settings, now: datetime) -> Iterator[Answer]:
     for name, port in status.ports.items():
         rejected = sum(port.rejects.values())
         said = f"{port.frames:,} frames, {rejected:,} rejected" if port.connected else port.error or "not open"
-        yield Answer("collector", name, port.connected, said)
+        silent = sorted(device for device, its in port.devices.items() if its.state == "silent")
+        if port.connected and port.state == "silent":
+            said = f"the whole port is silent; {said}"
+        elif silent:
+            said = f"{said}; silent: {', '.join(silent)}"
+        # A silent device is about the goods, a silent port about us.
+        yield Answer("collector", name, port.connected and port.state != "silent", said)
 
 
 def _batch(settings: Settings, now: datetime) -> Iterator[Answer]:

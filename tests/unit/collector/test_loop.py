@@ -1,14 +1,17 @@
 import json
+import os
+import select
 import threading
 import time
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from tests.unit.collector.fakes import FakeSource, eventually
 from tests.unit.collector.ptys import Board
 
-from barograph.collector.formats import JsonFormat
+from barograph.collector.formats import DelimitedFormat, JsonFormat
 from barograph.collector.line import Line, Numbers
 from barograph.collector.loop import Loop
 from barograph.collector.ports import open_port
@@ -18,6 +21,7 @@ from barograph.errors import PortError
 from barograph.registry import Port
 
 FLAT = JsonFormat(kind="json", device="device")
+ROWS = DelimitedFormat(kind="delimited", columns=[{"metric": "t"}], frame={"cut": "idle", "gap_ms": 30})
 TOPICS = Topics("readings", "rejects")
 
 
@@ -202,3 +206,205 @@ def test_ten_thousand_lines_take_seconds(tmp_path, running):
     assert eventually(lambda: collector.spool.depth == 10_000)
     assert time.monotonic() - begun < 8
     board.unplug()
+
+
+class Pipe:
+    """A port that a selector can watch."""
+
+    def __init__(self) -> None:
+        self.descriptor, self._far = os.pipe()
+
+    def say(self, told: bytes) -> None:
+        os.write(self._far, told)
+
+    def read(self) -> bytes:
+        return os.read(self.descriptor, 65536)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+        os.close(self._far)
+
+
+class Turning:
+    """A loop that is turned by hand, with a clock that is set by hand."""
+
+    def __init__(self, spool, *lines) -> None:
+        self.ports = {line.port.port: Pipe() for line in lines}
+        self.now = 0.0
+        self.spool = spool
+        self.loop = Loop(
+            lines,
+            spool,
+            open_port=lambda port: self.ports[port.port],
+            published=lambda: None,
+            clock=lambda: datetime.now(UTC),
+            monotonic=lambda: self.now,
+            cadences={"fridge": 10.0, "dock": 10.0},
+        )
+        assert eventually(lambda: self.loop.turn(0.01) or all(line.counters.connected for line in lines))
+        for line in lines:
+            line._maybe_half = False
+
+    def turn(self, now: float) -> list[float]:
+        """What is in the spool after a turn at this time."""
+        self.now = now
+        self.loop.turn(0.01)
+        return [json.loads(entry.payload)["values"]["t"] for entry in self.spool.waiting(100)]
+
+
+def test_a_silence_ends_a_frame_and_nothing_before(spool):
+    """30 ms of silence at 9600 baud; bytes that follow sooner belong to the same frame."""
+    made = Turning(spool, line("p1", ROWS, device="dock"))
+
+    made.ports["p1"].say(b"21")
+    assert made.turn(1.000) == []
+    made.ports["p1"].say(b".5")
+    assert made.turn(1.029) == []
+    assert made.turn(1.058) == []
+    assert made.turn(1.060) == [21.5]
+    made.loop.close()
+
+
+def test_bytes_that_came_after_the_gap_begin_a_new_frame_even_if_we_were_late(spool):
+    """Another port kept us busy: the wire time of the new bytes tells that there was a silence before them."""
+    made = Turning(spool, line("p1", ROWS, device="dock"))
+
+    made.ports["p1"].say(b"21.5")
+    made.turn(1.000)
+    made.ports["p1"].say(b"22.5")
+    assert made.turn(1.100) == [21.5]
+    assert made.turn(1.200) == [21.5, 22.5]
+    made.loop.close()
+
+
+def test_many_bytes_that_took_the_time_of_a_gap_are_no_silence(spool):
+    """40 bytes at 9600 baud are 42 ms of wire: read at once after 45 ms, they follow the first without a gap."""
+    made = Turning(spool, line("p1", ROWS, device="dock"))
+
+    made.ports["p1"].say(b"21.5")
+    made.turn(1.000)
+    made.ports["p1"].say(b"0" * 40)
+    assert made.turn(1.045) == []
+    assert made.turn(1.080) == [21.5]
+    made.loop.close()
+
+
+def test_the_loop_wakes_up_for_a_silence_and_does_not_poll_for_it(spool):
+    """A port that waits for a silence must not cost turns, and its frame must not wait for other ports."""
+    made = Turning(spool, line("p1", ROWS, device="dock"))
+    made.loop._monotonic = time.monotonic
+    made.ports["p1"].say(b"21.5")
+    made.loop.turn(5.0)
+
+    begun = time.monotonic()
+    made.loop.turn(5.0)
+
+    assert 0.02 < time.monotonic() - begun < 1
+    assert spool.depth == 1
+    made.loop.close()
+
+
+def test_a_lost_port_takes_its_silence_along(spool):
+    """Half a frame of the old connection is none of the new one."""
+    made = Turning(spool, line("p1", ROWS, device="dock"))
+    made.ports["p1"].say(b"21.5")
+    made.turn(1.0)
+    pipe = made.ports["p1"]
+    pipe.read = lambda: (_ for _ in ()).throw(PortError("unplugged"))
+    pipe.say(b"x")
+
+    assert made.turn(1.01) == []
+    assert made.turn(2.0) == []
+    assert made.loop._connections[0].line.counters.partial == 1
+    made.loop._pool.shutdown(wait=True)
+
+
+METER = DelimitedFormat(kind="delimited", columns=[{"metric": "t"}])
+
+
+def test_two_devices_on_one_line_are_asked_in_turn_and_each_gets_its_answer(tmp_path, running):
+    """RS-485: nobody speaks unasked, and the answer does not say whose it is."""
+    board = Board(tmp_path / "run/ports/p1")
+    poll = {"request": "{address}?\n", "devices": {"a": "01", "b": "02"}, "every": 0.2, "timeout": 0.3, "gap": 0.01}
+    made = running(line("p1", METER, poll=poll))
+    assert made.connected()
+
+    heard = b""
+    until = time.monotonic() + 10
+    while made.spool.depth < 4 and time.monotonic() < until:
+        request = os.read(board.near, 100) if select.select([board.near], [], [], 0.05)[0] else b""
+        heard += request
+        for _ in range(request.count(b"01?\n")):
+            board.say(b"1.5\n")
+        for _ in range(request.count(b"02?\n")):
+            board.say(b"2.5\n")
+
+    # The spool gives them by device.
+    frames = sorted(made._frames(), key=lambda frame: frame["time"])[:4]
+    assert [("a", 1.5), ("b", 2.5), ("a", 1.5), ("b", 2.5)] == [
+        (each["device"], each["values"]["t"]) for each in frames
+    ]
+    assert heard.startswith(b"01?\n02?\n01?\n02?\n")
+
+
+def test_a_device_that_does_not_answer_is_counted_and_the_next_is_asked(tmp_path, running):
+    """One dead meter must not silence the line."""
+    board = Board(tmp_path / "run/ports/p1")
+    poll = {"request": "{address}?\n", "devices": {"a": "01", "b": "02"}, "every": 0.1, "timeout": 0.05, "gap": 0.01}
+    made = running(line("p1", METER, poll=poll))
+
+    assert eventually(lambda: made.lines["p1"].counters.timeouts >= 3)
+    assert b"01?\n02?\n01?\n" == os.read(board.near, 1000)[:12]
+
+
+def watched(name="p1", **port):
+    made = Port(port=name, url=f"run/ports/{name}", format="f", device="dock", **port)
+    return Line(made, METER, "boot", TOPICS, Numbers(frozenset(["fridge", "dock"])))
+
+
+def test_a_silent_port_is_opened_again_where_the_registry_says_so(spool):
+    """Some adapters hang until they are closed; it is said, counted, and tried."""
+    made = Turning(spool, watched(silence="reopen"))
+    counters = made.loop._connections[0].line.counters
+
+    made.turn(20.0)
+    assert ("late", "late", 1) == (counters.state, counters.device("dock").state, counters.opens)
+    made.turn(61.0)
+    assert ("silent", "silent", 1) == (counters.state, counters.device("dock").state, counters.losses)
+    assert "silence: reopen" in counters.error
+    made.loop.close()
+
+
+def test_a_port_that_speaks_again_is_on_time(spool):
+    made = Turning(spool, watched())
+    counters = made.loop._connections[0].line.counters
+    made.turn(61.0)
+
+    made.ports["p1"].say(b"4.5\n")
+    made.turn(62.0)
+    made.turn(63.1)
+
+    assert ("on_time", "on_time") == (counters.state, counters.device("dock").state)
+    made.loop.close()
+
+
+def test_a_lost_port_is_tried_again_soon_and_then_less_often(spool):
+    """Found again within two seconds; a port that is gone for good costs little."""
+    made = Turning(spool, line("p1"))
+    tries = []
+
+    def gone(_port):
+        tries.append(made.now)
+        raise PortError("gone")
+
+    made.loop._open_port = gone
+    made.ports["p1"].read = lambda: (_ for _ in ()).throw(PortError("unplugged"))
+    made.ports["p1"].say(b"x")
+    made.turn(1.0)
+    for tick in range(1000):
+        made.turn(1.0 + tick / 50)
+
+    pauses = [after - before for before, after in pairwise([1.0, *tries])]
+    assert 0.18 < pauses[0] < 0.5
+    assert max(pauses) < 2.2
+    made.loop.close()

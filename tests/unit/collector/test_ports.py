@@ -2,10 +2,12 @@ import contextlib
 import os
 import select
 import socket
+import termios
 import threading
 
 import pytest
 import serial.rfc2217
+from pydantic import ValidationError
 from tests.unit.collector.fakes import eventually
 
 from barograph.collector.ports import open_port
@@ -56,10 +58,38 @@ def test_a_port_that_is_not_there_says_so(tmp_path):
         open_port(port("/dev/ttyNOWHERE"), tmp_path)
 
 
-def test_a_scheme_that_nobody_knows_is_an_error_of_the_port(tmp_path):
-    """A slip of the pen in one port must not stop the others."""
-    with pytest.raises(PortError):
-        open_port(port("sokket://127.0.0.1:1"), tmp_path)
+def test_a_scheme_that_nobody_knows_is_refused_with_those_that_there_are():
+    """A slip of the pen must be said at start, and not as a port that never opens."""
+    with pytest.raises(ValidationError, match=r"no port begins with `sokket:`.*socket://host:port"):
+        port("sokket://127.0.0.1:1")
+
+
+def test_wrong_line_settings_are_refused_with_the_right_ones():
+    """Garbage from a wrong parity looks like a broken sensor."""
+    for setting, right in (("parity", "'none', 'even', 'odd', 'mark' or 'space'"), ("bits", "5, 6, 7 or 8")):
+        with pytest.raises(ValidationError, match=right):
+            Port(port="p1", url="/dev/ttyS0", format="f", **{setting: "nine"})
+
+
+def test_line_settings_reach_the_device(tmp_path, pty_pair):
+    """A pty has no parity to set, but it keeps speed, stop bits and handshake."""
+    source = open_port(Port(port="p1", url=pty_pair[1], format="f", baud=300, stop=2, flow="rtscts"), tmp_path)
+
+    _, _, flags, _, speed, _, _ = termios.tcgetattr(source.descriptor)
+    both = termios.CSTOPB | termios.CRTSCTS
+    assert (both, termios.B300) == (flags & both, speed)
+    source.close()
+
+
+def test_a_request_is_heard_at_the_other_end(tmp_path, pty_pair):
+    """Lines that only speak when they are asked."""
+    near, name = pty_pair
+    source = open_port(port(name), tmp_path)
+
+    source.write(b"0R0!\r\n")
+
+    assert b"0R0!\r\n" == os.read(near, 100)
+    source.close()
 
 
 def test_an_unplugged_port_is_lost(tmp_path):
@@ -97,17 +127,6 @@ def test_a_refused_socket_is_an_error_of_the_port(tmp_path):
 
     with pytest.raises(PortError):
         open_port(port(f"socket://127.0.0.1:{free}"), tmp_path)
-
-
-def test_a_port_without_a_descriptor_is_polled(tmp_path):
-    """loop:// has none; what is not there yet is no loss."""
-    source = open_port(port("loop://"), tmp_path)
-
-    assert source.descriptor is None
-    assert source.read() == b""
-    source._device.write(b"hello\n")
-    assert source.read() == b"hello\n"
-    source.close()
 
 
 class Rfc2217Server(threading.Thread):

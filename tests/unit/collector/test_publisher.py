@@ -1,10 +1,15 @@
 import json
+import threading
+import time
 
 import pytest
 from tests.unit.collector.fakes import Broker, eventually
 
-from barograph.collector.publisher import Publisher, Topics, message, packed
+from barograph.collector.packs import packed
+from barograph.collector.publisher import Budget, Publisher, Topics, bundled
 from barograph.collector.spool import Entry, Spool
+from barograph.errors import SettingsError
+from barograph.kafka import Delivery
 from barograph.windows import utc
 
 NOON = utc("2026-11-22T12:00:00Z")
@@ -52,20 +57,37 @@ def test_idle_frames_travel_alone(spool, broker, publisher):
 
 def test_a_backlog_is_packed_by_device_in_order(spool, broker, publisher):
     """An hour's outage goes out in seconds, and each device keeps its order."""
-    spool.append([frame(n, f"fridge-{n % 2}") for n in range(1200)], NOON)
+    for n in range(0, 1200, 4):
+        spool.append([frame(n + m, f"fridge-{m % 2}") for m in range(4)], NOON)
     publisher.start()
 
     assert eventually(lambda: len(broker.frames()) == 1200)
     assert list(range(0, 1200, 2)) == seqs(broker, "fridge-0")
-    assert [len(json.loads(each.value)) for each in broker.log] == [500, 500, 100, 100]
+    assert [500, 500, 100, 100] == [len(json.loads(each.value)) for each in broker.log]
+
+
+def test_a_round_has_one_message_of_a_device(spool, broker, publisher):
+    """Of two on their way the second could arrive without the first, and then before it."""
+    rounds = []
+    deliver = broker.deliver
+    broker.deliver = lambda messages: rounds.append([each.key for each in messages]) or deliver(messages)
+    for n in range(0, 3000, 100):
+        spool.append([frame(n + m, f"fridge-{m % 3}") for m in range(100)], NOON)
+    publisher.start()
+
+    assert eventually(lambda: spool.depth == 0)
+    assert 2 <= len(rounds)
+    assert all(len(set(keys)) == len(keys) for keys in rounds)
 
 
 def test_a_pack_stays_below_what_a_broker_takes():
     """500 frames with a long raw line each would be more than a megabyte."""
-    packs = packed([frame(n, size=10_000) for n in range(500)], "readings")
+    records = packed([frame(n, size=10_000) for n in range(500)], 0, 1)
 
-    assert max(len(message(pack).value) for pack in packs) < 600_000
-    assert sum(len(pack) for pack in packs) == 500
+    parcels = bundled([records])
+
+    assert max(len(parcel.message.value) for parcel in parcels) < 600_000
+    assert [*range(500)] == [each["seq"] for parcel in parcels for each in json.loads(parcel.message.value)]
 
 
 def test_an_outage_loses_nothing_and_counts_nothing_twice(spool, broker, publisher):
@@ -122,6 +144,17 @@ def test_a_frame_that_no_broker_takes_becomes_a_reject_and_the_others_go_on(spoo
     assert {("fridge", "b", n) for n in range(1, 100) if n != 2} == broker.identities()
 
 
+def test_only_the_frame_is_given_up_that_no_broker_takes(spool, broker, publisher):
+    """Its neighbours in the same record go on, and it is in the record as a reject, with its beginning."""
+    broker.largest = 2_000
+    spool.append([frame(n, size=3_000 if n in (3, 7) else 0) for n in range(40)], NOON)
+    publisher.start()
+
+    assert eventually(lambda: spool.depth == 0)
+    assert [n for n in range(40) if n not in (3, 7)] == seqs(broker)
+    assert [("too_long", "fridge")] * 2 == [(told["reason"], told["device"]) for told in broker.rejects()]
+
+
 def test_a_loss_is_published_as_a_reject_once(tmp_path, broker):
     """Whoever looks at the record later finds the reason of the gap in it."""
     spool = Spool(tmp_path / "full.db", quota=2_000, keep_acked=0.0)
@@ -132,9 +165,145 @@ def test_a_loss_is_published_as_a_reject_once(tmp_path, broker):
 
     assert eventually(broker.rejects)
     (told,) = broker.rejects()
-    assert told["reason"] == "spool_full"
-    assert "2 frames and rejects were lost between 2026-11-22T12:00:00" in told["detail"]
+    assert ("spool_full", "fridge") == (told["reason"], told["device"])
+    assert "2 frames and rejects read between 2026-11-22T12:00:00" in told["detail"]
     publisher.stop(1.0)
+
+
+def test_damage_is_published_as_a_reject_with_what_is_left(tmp_path, broker):
+    """The bytes may still tell somebody what the reading was."""
+    spool = Spool(tmp_path / "spool.db", quota=1_000_000, keep_acked=0.0)
+    spool.append([frame(1), frame(2)], NOON)
+    spool._shelf.file.db.execute("UPDATE entries SET payload = replace(payload, '\"seq\": 2', '\"seq\": 9')")
+    spool._shelf.file.db.commit()
+    spool._shelf.file.db.execute("UPDATE entries SET payload = CAST(payload AS BLOB)")
+    spool._shelf.file.db.commit()
+    publisher = Publisher(spool, broker.connect, TOPICS)
+    publisher.start()
+
+    assert eventually(broker.rejects)
+    (message,) = [each for each in broker.log if each.topic == "rejects"]
+    assert ("spool_damaged", "fridge") == (dict(message.headers)["reason"], dict(message.headers)["device"])
+    assert "1 frames of one record of the spool, read at 2026-11-22T12:00:00" in dict(message.headers)["detail"]
+    assert 9 == json.loads(message.value)["seq"]
+    assert [1] == seqs(broker)
+    publisher.stop(1.0)
+
+
+class SlowBroker(Broker):
+    """Takes so many bytes a second, and notes when it had which message."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.times: list[float] = []
+
+    def deliver(self, messages):
+        outcomes: list[Delivery] = []
+        for message in messages:
+            time.sleep(len(message.value) / self.rate)
+            outcomes.append(self._take(len(outcomes), message))
+            self.times.append(time.monotonic())
+        return outcomes
+
+
+def test_live_frames_do_not_wait_for_a_backlog_and_the_backlog_shrinks(tmp_path):
+    """After an outage of hours the shop wants to see now, and the hours too.
+
+    Ten devices have a backlog of 1,000 frames each, one has none; all speak on. The line takes ten times of what
+    comes. Stated: the device without a backlog is never 2 s late, the backlog is gone at five times the arrival rate
+    or faster, and each device keeps its order throughout.
+    """
+    devices, rate, backlog = [f"d{n}" for n in range(10)], 20, 1_000
+    size = len(frame(1_000, "d1", 100).payload)
+    arriving = (len(devices) + 1) * rate
+    broker = SlowBroker(10 * arriving * size)
+    spool = Spool(tmp_path / "spool.db", quota=100_000_000, keep_acked=60.0)
+    for n in range(0, backlog, 20):
+        spool.append([frame(n + m, device, 100) for device in devices for m in range(20)], NOON)
+    publisher = Publisher(spool, broker.connect, TOPICS)
+    said: dict[int, float] = {}
+    stop = threading.Event()
+
+    def speak():
+        begun, n = time.monotonic(), 0
+        while not stop.wait(max(0.0, begun + n / rate - time.monotonic())):
+            said[n] = time.monotonic()
+            spool.append([frame(backlog + n, device, 100) for device in devices] + [frame(n, "live", 100)], NOON)
+            publisher.wake()
+            n += 1
+
+    speaker = threading.Thread(target=speak)
+    begun = time.monotonic()
+    speaker.start()
+    publisher.start()
+    assert eventually(lambda: spool.depth < 3 * arriving, within=60)
+    took = time.monotonic() - begun
+    stop.set()
+    speaker.join()
+    assert eventually(lambda: spool.depth == 0)
+    publisher.stop(1.0)
+
+    drained = len(devices) * backlog / took
+    arrived = {}
+    for message, at in zip(broker.log, broker.times, strict=True):
+        content = json.loads(message.value)
+        for each in content if isinstance(content, list) else [content]:
+            if each["device"] == "live":
+                arrived[each["seq"]] = at
+    late = [arrived[n] - said[n] for n in said]
+    assert max(late) < 2.0
+    assert drained >= 5 * arriving
+    assert all([*range(len(seqs(broker, device)))] == seqs(broker, device) for device in [*devices, "live"])
+
+
+def test_a_slow_line_gets_small_rounds_and_a_fast_one_large():
+    """A round of 8 MB on a line of 100 kB/s would hold back what is new for more than a minute."""
+    slow, fast = Budget(), Budget()
+    for _ in range(20):
+        slow.spent(slow.most, slow.most / 100_000)
+        fast.spent(fast.most, fast.most / 100_000_000)
+
+    assert slow.most == 50_000
+    assert fast.most == 8 * 1024 * 1024
+
+
+def test_a_small_round_says_nothing_about_the_line():
+    """Ten frames in 20 ms are 75 kB/s, and yet the line may be a hundred times faster."""
+    budget = Budget()
+    before = budget.most
+    budget.spent(1_500, 0.02)
+
+    assert before == budget.most
+
+
+def test_no_device_waits_for_ever_where_the_line_is_too_slow_for_all(spool):
+    """Whoever had its turn longest ago is next."""
+    for n in range(100):
+        spool.append([frame(n, f"d{m}", 2_000) for m in range(40)], NOON)
+    served = set()
+    for _ in range(20):
+        offered = spool.offer(100_000)
+        served |= {lane[0].key for lane in offered}
+        spool.ack([record.id for lane in offered for record in lane])
+
+    assert {f"d{m}" for m in range(40)} == served
+
+
+def test_settings_that_are_wrong_are_an_outage_with_a_reason(spool, broker, publisher):
+    """A secret's file may be mended while we run; what is read meanwhile waits."""
+
+    def connect():
+        if publisher.up is None:
+            raise SettingsError("No secret kafka_password")
+        return broker
+
+    publisher._connect = connect
+    spool.append([frame(1)], NOON)
+    publisher.start()
+
+    assert eventually(lambda: seqs(broker) == [1])
+    assert publisher._why == "No secret kafka_password"
 
 
 def test_stop_flushes(spool, broker, publisher):

@@ -12,6 +12,7 @@ from tests.unit.collector.ptys import Board
 
 from barograph import collector
 from barograph.collector import service
+from barograph.collector.health import Counters
 from barograph.errors import DocumentError, WriterBusy
 from barograph.settings import Settings
 
@@ -34,9 +35,11 @@ def settings(tmp_path):
 
 class Collecting:
     def __init__(self, settings, broker):
-        self.stop = threading.Event()
+        self.stop, self.reload = threading.Event(), threading.Event()
         self.thread = threading.Thread(
-            target=service.collect, args=(settings, self.stop), kwargs={"connect": broker.connect}
+            target=service.collect,
+            args=(settings, self.stop),
+            kwargs={"connect": broker.connect, "reload": self.reload},
         )
         self.thread.start()
 
@@ -87,6 +90,55 @@ def test_stopping_flushes_and_what_cannot_be_flushed_is_there_after_the_next_sta
     board.unplug()
 
 
+def test_edited_files_are_read_again_and_ports_that_did_not_change_are_not_touched(tmp_path, settings):
+    """A new fridge must not cost the others a second."""
+    first, second, broker = Board(tmp_path / "run/ports/p1"), Board(tmp_path / "run/ports/p2"), Broker()
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    more = SITE.replace("format: board}", "format: board}, {port: p2, url: run/ports/p2, format: board}")
+    (settings.sites_folder / "shop" / "site.yaml").write_text(more)
+    first.say(b'{"device":"fridge","t":1')
+
+    running.reload.set()
+    assert eventually(lambda: collector.status(settings).ports.get("p2", Counters(url="")).connected)
+    first.say(b".5}\n")
+    second.say(b'{"device":"fridge","t":2}\n')
+
+    assert eventually(lambda: sorted(frame["values"]["t"] for frame in broker.frames()) == [1.5, 2])
+    assert 2 == len(broker.identities())
+    assert 1 == collector.status(settings).ports["p1"].opens
+    running.close()
+
+
+def test_files_with_a_mistake_change_nothing_and_say_why(tmp_path, settings):
+    """Half an edit saved by accident must not stop the reading."""
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    (settings.sites_folder / "shop" / "site.yaml").write_text(SITE.replace("zone", "zoon"))
+
+    running.reload.set()
+
+    assert eventually(lambda: "site.yaml:5" in collector.status(settings).refused)
+    board.say(b'{"device":"fridge","t":1}\n')
+    assert eventually(lambda: len(broker.frames()) == 1)
+    running.close()
+
+
+def test_a_port_that_is_gone_from_the_files_is_closed(tmp_path, settings):
+    other, broker = Board(tmp_path / "run/ports/p2"), Broker()
+    running = Collecting(settings, broker)
+    assert eventually(lambda: collector.status(settings))
+    (settings.sites_folder / "shop" / "site.yaml").write_text(SITE.replace("p1", "p2"))
+
+    running.reload.set()
+
+    assert eventually(lambda: list(collector.status(settings).ports) == ["p2"])
+    assert eventually(lambda: collector.status(settings).ports["p2"].connected)
+    running.close()
+    other.unplug()
+
+
 def test_one_collector_a_data_folder(settings):
     """The second one says who is in its way, and leaves the first alone."""
     running = Collecting(settings, Broker())
@@ -128,6 +180,7 @@ import sys
 from pathlib import Path
 from barograph import logs
 from barograph.collector import service
+from barograph.collector.health import Counters
 from barograph.settings import Settings
 from tests.unit.collector.fakes import Broker
 logs.configure()
