@@ -18,7 +18,10 @@ class PatternError(ValueError):
 
 
 class Pattern:
-    """A compiled pattern; what it finds are its named groups that took part."""
+    """A compiled pattern; what it finds are its named groups that took part.
+
+    It works on UTF-8: for texts RE2 would count characters as often as there are groups.
+    """
 
     def __init__(self, text: str) -> None:
         import re2  # type: ignore[import-untyped]
@@ -27,36 +30,58 @@ class Pattern:
         options.max_mem = MEMORY
         options.log_errors = False
         try:
-            self._compiled: Any = re2.compile(text, options=options)
+            self._compiled: Any = re2.compile(text.encode(), options=options)
         except (re2.error, UnicodeError) as error:
             why = error.args[0] if error.args else error
             raise PatternError(f"is not a pattern: {why.decode() if isinstance(why, bytes) else why}") from error
-        self.groups = frozenset(self._compiled.groupindex)
+        places: dict[Any, int] = self._compiled.groupindex
+        self._places = [(name.decode() if isinstance(name, bytes) else name, at) for name, at in places.items()]
+        self._first = 1 if self._compiled.groups else 0
+        self.groups = frozenset(name for name, _ in self._places)
 
     def found(self, text: str) -> bool:
-        return self._compiled.search(text) is not None
+        return self._compiled.search(_raw(text)) is not None
 
     def named(self, text: str) -> dict[str, str] | None:
         """The named groups of the first match, or None if there is no match."""
-        match = self._compiled.search(text)
-        return None if match is None else _groups(match)
+        raw = _raw(text)
+        match = self._compiled.search(raw)
+        return None if match is None else self._groups(match, raw)
 
-    def after(self, text: str) -> str:
-        """What follows the first match."""
-        match = self._compiled.search(text)
-        return text if match is None else text[match.end() :]
+    def begun(self, text: str) -> tuple[dict[str, str], str] | None:
+        """The same, and what follows the match."""
+        raw = _raw(text)
+        match = self._compiled.search(raw)
+        return None if match is None else (self._groups(match, raw), raw[match.end() :].decode(errors="replace"))
 
     def first(self, text: str) -> str | None:
         """The first group of the first match, or all of it."""
-        match = self._compiled.search(text)
-        if match is None:
-            return None
-        told: str | None = match.group(1 if self._compiled.groups else 0)
-        return told
+        raw = _raw(text)
+        match = self._compiled.search(raw)
+        return None if match is None else _part(raw, match.span(self._first))
 
     def every(self, text: str) -> Iterator[dict[str, str]]:
-        for match in self._compiled.finditer(text):
-            yield _groups(match)
+        raw = _raw(text)
+        for match in self._compiled.finditer(raw):
+            yield self._groups(match, raw)
+
+    def _groups(self, match: Any, raw: bytes) -> dict[str, str]:
+        found = {}
+        for name, at in self._places:
+            told = _part(raw, match.span(at))
+            if told is not None:
+                found[name] = told
+        return found
+
+
+def _raw(text: str) -> bytes:
+    """A lone surrogate, as JSON can escape one, is no letter."""
+    return text.encode(errors="replace")
+
+
+def _part(raw: bytes, span: tuple[int, int]) -> str | None:
+    begin, end = span
+    return raw[begin:end].decode(errors="replace") if begin >= 0 else None
 
 
 @lru_cache(maxsize=256)
@@ -69,7 +94,3 @@ def checked(text: str) -> str:
     """For models: the text itself, or ValueError."""
     compiled(text)
     return text
-
-
-def _groups(match: Any) -> dict[str, str]:
-    return {name: told for name, told in match.groupdict().items() if told is not None}

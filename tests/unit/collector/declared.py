@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def declared(kind: str, **fields: Any) -> Format:
     return KINDS[kind].model_validate({"kind": kind, **fields})
 
 
+@cache
 def ours(name: str) -> Format:
     return read_format_file(shipped()[name])
 

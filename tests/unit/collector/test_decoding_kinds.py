@@ -548,3 +548,13 @@ def test_a_plugin_that_cannot_be_made_is_a_message(installed):
     """A wrong option is found at the start, and not with the first frame."""
     with pytest.raises(DocumentError, match="cannot be made"):
         decoded(declared("plugin", plugin="meter", options={"key": "x"}), b"1")
+
+
+def test_patterns_know_letters_from_bytes():
+    """A degree sign is two bytes and one letter."""
+    format_ = declared("regex", pattern=r"^T=(?P<t>\d+).(?P<unit>.)$", fields={"t": "temperature"}, device="{unit}")
+
+    assert "µ" == decoded(format_, "T=21°µ").frames[0].device
+    assert reason(format_, "T=21°µµ") == "no_fields"
+    empty = declared("regex", pattern=r"(?P<t>x*)", every=True, fields={"t": "t"})
+    assert [None] * 6 == [frame.values["t"] for frame in decoded(empty, "é漢\U0001f600").frames][:6]

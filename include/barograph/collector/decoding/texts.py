@@ -208,11 +208,11 @@ def pairs_reader(declared: PairsFormat) -> Reader:
         record: dict[str, Any] = {}
         rest = text
         if head:
-            found = head.named(text)
-            if found is None:
+            begun = head.begun(text)
+            if begun is None:
                 raise FrameError("no_fields", f"it does not begin as declared: {text[:40]!r}")
+            found, rest = begun
             record.update(found)
-            rest = head.after(text)
         pieces = rest.split(None) if separator == BLANKS else rest.split(separator, MOST_VALUES + 1)
         if len(pieces) > MOST_VALUES:
             raise FrameError("too_long", f"more than {MOST_VALUES} pairs")
