@@ -66,7 +66,7 @@ class Poller:
             return self._asked + self._poll.timeout
         if self._next == len(self._requests):
             return max(self._round + self._poll.every, self._free_at)
-        return self._free_at
+        return self._free_at if self._next else max(self._round, self._free_at)
 
     def _rest(self, now: float) -> None:
         # `asking` stays: what comes too late is still that device's.

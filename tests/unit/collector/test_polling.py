@@ -81,6 +81,18 @@ def test_the_loop_need_not_wake_before_something_is_due():
     assert pytest.approx(0.45) == poller.wake_at()
 
 
+def test_between_two_rounds_nobody_is_woken():
+    """The loop asks at each turn, also early: a time in the past would keep it turning without a rest."""
+    poller = Poller(MODBUS)
+    poller.opened(0.0)
+    for now in (0.0, 0.2):
+        asked(poller, now)
+        poller.answered(now + 0.1)
+
+    assert [None, None] == [asked(poller, 0.4), asked(poller, 5.0)]
+    assert 10.0 == poller.wake_at()
+
+
 def test_an_address_that_makes_no_request_is_refused():
     with pytest.raises(ValueError, match="two digits"):
         requests(Poll(request="hex:{address} 03", devices={"a": "zz"}))
