@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from barograph import documents
 from barograph.errors import DocumentError
@@ -21,6 +21,18 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:\-]{0,99}$")]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,49}$")]
 """A name that also stands in paths and addresses."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("is not a time zone. Use a name such as Europe/Berlin") from error
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+"""A time zone by its name: Europe/Berlin."""
 
 UNREGISTERED = "unregistered"
 """The zone of a device that sends without being in the registry."""
@@ -158,18 +170,9 @@ class Site(Strict):
 
     site: Slug
     name: str
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     devices: list[Device] = []
     ports: list[Port] = []
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("is not a time zone. Use a name such as Europe/Berlin") from error
-        return name
 
     @model_validator(mode="after")
     def _unique(self) -> Site:

@@ -33,10 +33,7 @@ def json_reader(declared: JsonFormat) -> Reader:
     read_object = _object_reader(declared)
 
     def read(payload: bytes, around: Around, decoded: Decoded) -> None:
-        try:
-            text = payload.decode(declared.encoding)
-        except UnicodeDecodeError as error:
-            raise not_utf8(error) from error
+        text = text_of(payload, declared.encoding)
         try:
             content = fast(text)
         except json.JSONDecodeError as error:
@@ -162,8 +159,12 @@ def at(content: Any, path: str) -> Any:
     return content
 
 
-def not_utf8(error: UnicodeDecodeError) -> FrameError:
-    return FrameError("not_utf8", f"byte {error.start} is {error.object[error.start]:#04x}")
+def text_of(payload: bytes, encoding: str) -> str:
+    """Raises FrameError."""
+    try:
+        return payload.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise FrameError("not_utf8", f"byte {error.start} is {error.object[error.start]:#04x}") from error
 
 
 def _integer(digits: str) -> float:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from barograph.collector import patterns, units
 from barograph.collector.decoding.devices import checked
 from barograph.collector.decoding.fields import builder, counted, kept, slot, told_by, unit_name
 from barograph.collector.decoding.numbers import NUMBER
-from barograph.collector.decoding.objects import not_utf8
+from barograph.collector.decoding.objects import text_of
 from barograph.collector.decoding.result import ABSENT, LONGEST_NAME, MOST_VALUES, Around, Build, Decoded, Reader
 from barograph.collector.formats import (
     Column,
@@ -29,6 +29,7 @@ from barograph.readings import MAX_FRAMES_PER_MESSAGE, Frame, Value
 
 ReadText = Callable[[str, Around, Decoded], None]
 BLANKS = "blanks"
+AnyColumn = TypeVar("AnyColumn", bound=Column)
 
 
 def text_reader(
@@ -39,10 +40,7 @@ def text_reader(
     encoding = declared.encoding
 
     def read(payload: bytes, around: Around, decoded: Decoded) -> None:
-        try:
-            text = payload.decode(encoding)
-        except UnicodeDecodeError as error:
-            raise not_utf8(error) from error
+        text = text_of(payload, encoding)
         if told_before and told_before(text, decoded):
             return
         if skip and skip(text):
@@ -62,12 +60,12 @@ def placed_reader(declared: DelimitedFormat) -> Reader:
     `- device
     """
     columns: Sequence[Column] = declared.columns if isinstance(declared.columns, list) else []
-    named = [(column.called or str(place), column) for place, column in enumerate(columns)]
     least = 1 + max((place for place, column in enumerate(columns) if not column.optional), default=-1)
     split = splitter(declared, len(columns), least)
     if any(_needs_others(column) for column in columns) or declared.device or declared.time:
-        build = builder(_distinct(named), declared, decimal=declared.decimal)
-        names = [name for name, _ in _distinct(named)]
+        named = by_place(columns)
+        build = builder(named, declared, decimal=declared.decimal)
+        names = [name for name, _ in named]
 
         def read_by_name(text: str, around: Around, decoded: Decoded) -> None:
             build(dict(zip(names, split(text), strict=False)), around, text, decoded)
@@ -119,11 +117,12 @@ def _needs_others(column: Column) -> bool:
     ) or isinstance(column.unit, UnitOf)
 
 
-def _distinct(named: Sequence[tuple[str, Column]]) -> list[tuple[str, Column]]:
+def by_place(columns: Sequence[AnyColumn]) -> list[tuple[str, AnyColumn]]:
     """Columns that nobody names, such as those that are skipped, are called by their place."""
     seen: set[str] = set()
     found = []
-    for place, (name, column) in enumerate(named):
+    for place, column in enumerate(columns):
+        name = column.called or str(place)
         found.append((f"column {place}" if name in seen else name, column))
         seen.add(name)
     return found
@@ -170,7 +169,7 @@ def columns_reader(declared: ColumnsFormat) -> Reader:
     21.50 1013.2  45
     0    5      12  15
     """
-    named = _distinct([(field.called or str(place), field) for place, field in enumerate(declared.fields)])
+    named = by_place(declared.fields)
     build = builder(named, declared, decimal=declared.decimal)
     places = [
         (name, slice(*field.columns), field.columns[0], field.optional)

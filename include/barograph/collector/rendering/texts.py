@@ -9,7 +9,7 @@ from typing import Any
 
 from barograph.collector.decoding.fields import unit_name
 from barograph.collector.decoding.sentences import field_names
-from barograph.collector.decoding.texts import BLANKS, with_units
+from barograph.collector.decoding.texts import BLANKS, by_place, with_units
 from barograph.collector.formats import (
     Column,
     ColumnsFormat,
@@ -69,8 +69,7 @@ def _put(content: dict[str, Any], path: list[str], told: object) -> None:
 
 def row_payload(declared: DelimitedFormat, device: str, values: Values, at: datetime) -> str:
     """A row by place; missing values are null markers, since a column cannot be left out."""
-    columns = declared.columns if isinstance(declared.columns, list) else []
-    named = _distinct([(column.called or str(place), column) for place, column in enumerate(columns)])
+    named = by_place(declared.columns if isinstance(declared.columns, list) else [])
     told = told_of(named, declared, device, values, at)
     empty = str(declared.nulls[-1]) if declared.nulls else ""
     cells = [
@@ -104,17 +103,8 @@ def _joined(declared: DelimitedFormat, cells: list[str]) -> str:
     return (" " if separator == BLANKS else separator).join(cells)
 
 
-def _distinct(named: list[tuple[str, Column]]) -> list[tuple[str, Column]]:
-    seen: set[str] = set()
-    found = []
-    for place, (name, column) in enumerate(named):
-        found.append((f"column {place}" if name in seen else name, column))
-        seen.add(name)
-    return found
-
-
 def columns_payload(declared: ColumnsFormat, device: str, values: Values, at: datetime) -> str:
-    named = [(field.called or str(place), field) for place, field in enumerate(declared.fields)]
+    named = by_place(declared.fields)
     told = told_of(named, declared, device, values, at)
     line = ""
     for name, field in sorted(named, key=lambda each: each[1].columns[0]):
