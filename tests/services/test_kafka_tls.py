@@ -19,6 +19,7 @@ from barograph import kafka
 from barograph.collector.publisher import Publisher, Topics
 from barograph.collector.spool import Entry, Spool
 from barograph.errors import ServiceUnavailable
+from barograph.kafka.access import quoted
 from barograph.settings import KafkaSettings, Settings
 from barograph.windows import utc
 
@@ -60,7 +61,7 @@ class SecureKafka:
         self.login, self.mutual, internal, controller = (free_port() for _ in range(4))
         certificate, key = authority.sign("broker")
         (folder / "broker-store.pem").write_text(key.read_text() + certificate.read_text())
-        said = _as_property(kafka._quoted(PASSWORDS["PLAIN"]))
+        said = _as_property(quoted(PASSWORDS["PLAIN"]))
         (folder / "server.properties").write_text(
             f"""
 process.roles=broker,controller
@@ -187,7 +188,7 @@ def test_the_publisher_delivers_with_a_certificate_of_its_own(settings, broker, 
 @pytest.fixture
 def soon(monkeypatch):
     """A refusal is tried again until a broker counts as gone: not for so long here."""
-    monkeypatch.setattr(kafka, "BOOTSTRAP", 2.0)
+    monkeypatch.setattr("barograph.kafka.connections.BOOTSTRAP", 2.0)
 
 
 def refusal(settings: Settings) -> str:

@@ -17,7 +17,7 @@ PRODUCT = CHECKOUT / "include" / "barograph"
 SOURCES = sorted([*PRODUCT.rglob("*.py"), *(CHECKOUT / "plugins").rglob("*.py"), *(CHECKOUT / "dags").glob("*.py")])
 
 HOMES = {
-    "kafka": {"kafka.py"},
+    "kafka": {"kafka/"},
     "serial": {"collector/ports.py", "collector/addresses.py"},
     "anycrc": {"collector/checksums.py"},
     "pint": {"collector/units.py"},
