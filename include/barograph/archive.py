@@ -7,7 +7,7 @@ derived/*                         one whole (site, local day) at a time, by sett
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -127,6 +127,29 @@ class Archive:
         told = [json.loads(commit["userMetadata"]) for commit in history if commit.get("userMetadata")]
         return [facts for facts in reversed(told) if facts.get("writer") == writer]
 
+    def positions(self, writer: str, above: int) -> list[dict[str, Any]]:
+        """Of each batch of a writer above a number: topic, partition, first and last offset, rows, last `published`.
+
+        From the rows alone, for when Delta's log has forgotten the commits. Without Spark, one piece at a time.
+        """
+        keys = ["batch", "topic", "partition"]
+        wanted = (pc.field("writer") == writer) & (pc.field("batch") > above)
+        pieces = [
+            piece.append_column("table", pa.repeat(pa.scalar(name), piece.num_rows))
+            .group_by([*keys, "table"])
+            .aggregate([("offset", "min"), ("offset", "max"), ("published", "max"), ([], "count_all")])
+            for name in schemas.RECORD
+            if (found := self._table(name))
+            for piece in _pieces(found, [*keys, "offset", "published"], wanted)
+        ]
+        if not pieces:
+            return []
+        sums = [("offset_min", "min"), ("offset_max", "max"), ("published_max", "max"), ("count_all", "sum")]
+        told = pa.concat_tables(pieces).group_by([*keys, "table"]).aggregate(sums)
+        names = [*keys, "table", "first", "last", "published", "rows"]
+        rows: list[dict[str, Any]] = told.rename_columns(names).to_pylist()
+        return rows
+
     def latest_batch(self, writer: str) -> int | None:
         """The highest batch of a writer that the record knows, or None."""
         tables = [self._table(table) for table in schemas.RECORD]
@@ -170,6 +193,11 @@ class Archive:
             return DeltaTable(self.path(table), version=self.versions.get(table))
         except TableNotFoundError:
             return None
+
+
+def _pieces(table: DeltaTable, columns: list[str], wanted: pc.Expression) -> Iterator[pa.Table]:
+    batches = table.to_pyarrow_dataset().to_batches(columns=columns, filter=wanted)
+    return (pa.Table.from_batches([batch]) for batch in batches if batch.num_rows)
 
 
 def _shaped(rows: DataFrame, table: str) -> DataFrame:

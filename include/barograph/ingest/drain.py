@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from barograph import kafka
 from barograph.archive import Archive, inside
 from barograph.errors import LedgerError
-from barograph.ingest.plan import plan, still_there
+from barograph.ingest.plan import GONE, plan, still_there
 from barograph.schemas import RECORD
 from barograph.settings import Settings
 from barograph.state import alarms
@@ -39,7 +39,7 @@ def topics(settings: Settings) -> list[str]:
     return [*settings.kafka.topics, settings.kafka.rejects]
 
 
-def adopt(ledger: Ledger, archive: Archive) -> None:
+def adopt(settings: Settings, ledger: Ledger, archive: Archive) -> None:
     """Enter batches that the record has and the ledger lacks: somebody restored an older database."""
     latest = archive.latest_batch(ledger.writer)
     if latest is None:
@@ -48,10 +48,46 @@ def adopt(ledger: Ledger, archive: Archive) -> None:
     if newest is None or newest.batch < latest:
         commits = [*archive.commits("readings", ledger.writer), *archive.commits("rejects", ledger.writer)]
         told = {facts["batch"]: facts for facts in commits}
+        told = _from_rows(settings, ledger, archive, newest.batch if newest else 0) | told
         for number in sorted(told.keys() - ledger.known(list(told))):
             ledger.adopt(told[number])
             log.warning("adopted", batch=number, why="the record has it and the ledger had not")
-        ledger.stay_above(latest)
+    ledger.stay_above(latest)
+
+
+def _from_rows(settings: Settings, ledger: Ledger, archive: Archive, above: int) -> dict[int, dict[str, Any]]:
+    """What the rows tell of batches whose commits Delta's log has forgotten: it is kept for two days."""
+    logs = {(log.topic, log.partition): log for log in kafka.offsets(settings, topics(settings))}
+    rows: dict[int, list[dict[str, Any]]] = {}
+    for row in archive.positions(ledger.writer, above):
+        rows.setdefault(row["batch"], []).append(row)
+    return {
+        number: {
+            "batch": number,
+            "dag_id": "adopted",
+            "run_id": f"batch {number}",
+            "horizon": iso(max(row["published"] for row in mine)),
+            "plan": [asdict(part) for part in _slices(mine, logs)],
+            "expected": {
+                # How many messages and frames they came in, the rows do not tell.
+                "messages": 0,
+                "frames": 0,
+                "read": sum(row["rows"] for row in mine),
+                "kept": sum(row["rows"] for row in mine if row["table"] == "readings"),
+            },
+        }
+        for number, mine in rows.items()
+    }
+
+
+def _slices(rows: list[dict[str, Any]], logs: Mapping[tuple[str, int], kafka.PartitionOffsets]) -> Iterator[Slice]:
+    for topic, partition in sorted({(row["topic"], row["partition"]) for row in rows}):
+        mine = [row for row in rows if (row["topic"], row["partition"]) == (topic, partition)]
+        first, last = min(row["first"] for row in mine), max(row["last"] for row in mine)
+        found = logs.get((topic, partition))
+        # A log that does not reach so far is another one: it is read from its beginning, and identity finds doubles.
+        topic_id = found.topic_id if found and last < found.end else ""
+        yield Slice(topic, topic_id, partition, first, last + 1)
 
 
 def planned(settings: Settings, ledger: Ledger, dag_id: str, run_id: str, horizon: Any, most: int) -> Batch:
@@ -104,6 +140,8 @@ def _append(spark: SparkSession, settings: Settings, archive: Archive, ledger: L
         frames = parsing.frames(messages, settings.ingest.max_ahead).persist()
     try:
         expected, missing = _expected(frames, refused, [*from_devices, *from_collector])
+        if any(gap["why"] == GONE for gap in batch.gaps):
+            expected = _with_appended(archive, batch, expected)
         batch = replace(batch, expected=expected, gaps=[*batch.gaps, *missing])
         ledger.note(batch.batch, expected=expected, gaps=batch.gaps)
         if missing:
@@ -126,6 +164,13 @@ def _append(spark: SparkSession, settings: Settings, archive: Archive, ledger: L
         if frames is not None:
             frames.unpersist()
     return batch
+
+
+def _with_appended(archive: Archive, batch: Batch, expected: dict[str, int]) -> dict[str, int]:
+    """An earlier attempt may have appended readings whose messages Kafka has forgotten since: they count."""
+    appended = archive.rows_of("readings", batch.batch).num_rows
+    more = max(0, appended - expected["kept"])
+    return {**expected, "read": expected["read"] + more, "kept": expected["kept"] + more}
 
 
 def _write(archive: Archive, table: str, rows: DataFrame, day_of: str, batch: Batch, facts: dict[str, Any]) -> None:
@@ -181,7 +226,8 @@ def _expected(
             "partition": part.partition,
             "start": part.start,
             "end": part.end,
-            "why": f"{part.messages - messages.get((part.topic, part.partition), 0)} offsets held no message",
+            "why": f"{part.messages - messages.get((part.topic, part.partition), 0)} offsets held no message: "
+            "the topic is compacted, or a producer's transactions left their marks",
         }
         for part in slices
         if part.messages != messages.get((part.topic, part.partition), 0)

@@ -12,6 +12,8 @@ from barograph.state.ledger import Slice
 Gap = dict[str, Any]
 """{topic, partition, start, end, why}: offsets that were never read and no longer can be."""
 
+GONE = "gone before it was read"
+
 
 def plan(
     found: Sequence[PartitionOffsets], positions: Mapping[tuple[str, int], tuple[str, int]], max_messages: int
@@ -42,7 +44,7 @@ def still_there(planned: Iterable[Slice], found: Sequence[PartitionOffsets]) -> 
         slices.append(kept)
         for start, end in ((part.start, kept.start), (kept.end, part.end)):
             if start < end:
-                gaps.append(_gap(part.topic, part.partition, start, end, "gone before it was read"))
+                gaps.append(_gap(part.topic, part.partition, start, end, GONE))
     return slices, gaps
 
 

@@ -65,7 +65,7 @@ def ingest(
     book = rule_book(settings, sites)
     with writer_lock(engine, WRITER), edge.session(settings, "live", lasting=WRITER) as spark:
         archive.create(spark)
-        adopt(ledger, archive)
+        adopt(settings, ledger, archive)
         work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), book)
         own = ledger.of_run(dag_id, run_id)
         summaries = [_complete(work, batch) for batch in ledger.unfinished() if own is None or batch.batch < own.batch]

@@ -120,7 +120,10 @@ class Ledger:
         """Never give out a number that the record already knows: Delta would skip its rows in silence."""
         with self.engine.begin() as connection:
             connection.execute(
-                text("select setval('batch_ids', greatest(:batch, (select last_value from batch_ids)))"),
+                text(
+                    "select setval('batch_ids', greatest(:batch, (select last_value from batch_ids),"
+                    " (select max(batch) from batches)))"
+                ),
                 {"batch": batch},
             )
 
