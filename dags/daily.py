@@ -1,4 +1,4 @@
-"""Every night: settle yesterday and publish its report.
+"""Every night: settle yesterday and publish its report; then the days that late data or the registry made stale.
 
 Reads     the record           Writes   derived tables, rollups in InfluxDB, reports/<site>/<day>
 Re-run    always safe: every step replaces its own day
@@ -10,19 +10,19 @@ from airflow.sdk import dag, task_group
 
 from barograph_airflow.assets import DERIVED, RECORD, REPORTS
 from barograph_airflow.schedules import DEFAULTS, day_and_sites, local_day
-from barograph_airflow.steps import grace, sites, step
+from barograph_airflow.steps import days, grace, step
 
 
 @dag(schedule=local_day(), params=day_and_sites(), max_active_runs=4, doc_md=__doc__, **DEFAULTS)
 def daily():
     @task_group(prefix_group_id=False)
-    def each(site):
-        settled = step("settle", site=site, inlets=[RECORD], outlets=[DERIVED], minutes=120, at_once=1)
-        reported = step("report", site=site, inlets=[DERIVED], outlets=[REPORTS], minutes=30, at_once=2)
+    def each(day):
+        settled = step("settle", day=day, inlets=[RECORD], outlets=[DERIVED], minutes=120, at_once=1)
+        reported = step("report", day=day, inlets=[DERIVED], outlets=[REPORTS], minutes=30, at_once=2)
 
         settled >> reported
 
-    grace() >> each.expand(site=sites())
+    grace() >> each.expand(day=days())
 
 
 daily()

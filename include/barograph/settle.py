@@ -25,6 +25,7 @@ from barograph.ingest.drain import WRITER
 from barograph.ingest.refine import kept_since, places_of, refined
 from barograph.registry import Site
 from barograph.settings import Settings
+from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Ledger
 from barograph.transforms import windowing
@@ -48,6 +49,8 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     places = places_of(settings, registry.read_sites(settings.sites_folder))
     with writer_lock(connect(settings), "settle"), edge.session(settings, "history", lasting="settle") as spark:
         archive.create(spark)
+        # Before the record is looked at: what comes between the two leaves its mark.
+        marks = stale.marked(connect(settings), site.site, day)
         # `ingest` may add late readings meanwhile: all that follows sees one and the same record.
         archive = archive.pinned("readings", "rejects")
         around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
@@ -72,6 +75,8 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         # Last: a day that stands in `days` is whole.
         sums = {"site": site.site, "day": day, "start": window.start, "end": window.end, "batches": batches}
         archive.replace_sums({**sums, **counts})
+        if influx:
+            stale.settled(connect(settings), marks)
     log.info("settle", site=site.site, day=day.isoformat(), **counts)
     return SettleSummary(site.site, day, counts)
 

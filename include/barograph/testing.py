@@ -22,6 +22,7 @@ from barograph.windows import Window
 if TYPE_CHECKING:
     from barograph.reports.catalogue import Entry
     from barograph.reports.data import Alarm
+    from barograph.state.stale import Stale
 
 Row = dict[str, Any]
 Curve = Callable[[datetime], float | None]
@@ -155,6 +156,12 @@ class MemoryCatalogue:
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
+
+    def stale(self, site: str, day: date) -> list[Stale]:
+        return []
+
+    def answered(self, marks: list[Stale]) -> None:
+        pass
 
 
 def an_alarm(started: datetime, cleared: datetime | None = None, **facts: Any) -> Alarm:

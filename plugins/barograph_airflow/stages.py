@@ -5,6 +5,7 @@ Stages are imported where they are called: they bring Spark and Matplotlib, and 
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from barograph import registry
@@ -16,8 +17,27 @@ from barograph_airflow.windows import day_of, horizon_of
 
 COUNTS = ("read", "stored", "duplicate", "rejected")
 
+STALE_AT_ONCE = 31
+"""Stale days that one night makes anew, the newest ones; the others follow in the nights after."""
 
-def ingest(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+LocalDay = dict[str, str]
+"""{"site": "demo", "day": "2026-11-22"}"""
+
+
+def days(settings: Settings, context: Any, sites: list[str]) -> list[LocalDay]:
+    """The run's own day of each site; a scheduled run also makes anew what became stale."""
+    from barograph.state import stale
+    from barograph.state.engine import connect
+
+    own = day_of(context, zone())
+    found = [(name, own) for name in sites]
+    if context["dag_run"].run_type == "scheduled":
+        marks = [(each.site, each.day) for each in stale.marked(connect(settings)) if each.site in sites]
+        found += [each for each in dict.fromkeys(marks) if each not in found and each[1] < own][:STALE_AT_ONCE]
+    return [{"site": name, "day": day.isoformat()} for name, day in found]
+
+
+def ingest(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     from barograph.ingest.run import ingest
 
     run = context["dag_run"]
@@ -26,18 +46,17 @@ def ingest(settings: Settings, context: Any, site: str | None) -> dict[str, Any]
     return {"batches": [summary.batch for summary in done], **sums}
 
 
-def settle(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+def settle(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
     from barograph.settle import settle
 
-    day = day_of(context, zone())
-    summary = settle(settings, _site(settings, site), day)
-    return {"site": site, "day": day.isoformat(), **summary.counts}
+    summary = settle(settings, _site(settings, local["site"]), date.fromisoformat(local["day"]))
+    return {**local, **summary.counts}
 
 
-def report(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
     from barograph.reports.publish import report
 
-    made = report(settings, _site(settings, site), day_of(context, zone()))
+    made = report(settings, _site(settings, local["site"]), date.fromisoformat(local["day"]))
     return {
         "site": made.site,
         "day": made.day.isoformat(),
@@ -48,15 +67,15 @@ def report(settings: Settings, context: Any, site: str | None) -> dict[str, Any]
     }
 
 
-def backup(settings: Settings, context: Any, site: str | None) -> dict[str, Any]:
+def backup(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     from barograph.backups import backup
 
     summary = backup(settings, taken=horizon_of(context))
     return {"snapshot": summary.snapshot, "bytes_added": summary.bytes_added}
 
 
-def _site(settings: Settings, name: str | None) -> Site:
+def _site(settings: Settings, name: str) -> Site:
     for site in registry.read_sites(settings.sites_folder):
         if site.site == name:
             return site
-    raise DocumentError(f"{settings.sites_folder}: site {name} is gone. Clear the run's `sites` task to choose anew.")
+    raise DocumentError(f"{settings.sites_folder}: site {name} is gone. Clear the run's `days` task to choose anew.")

@@ -19,7 +19,7 @@ from barograph_airflow.links import ReportLink
 
 Facts = Mapping[str, Any]
 
-STAGES: dict[str, Callable[[Settings, Any, str | None], Facts]] = {
+STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "ingest": stages.ingest,
     "settle": stages.settle,
     "report": stages.report,
@@ -32,17 +32,18 @@ HOPELESS = (DocumentError, SettingsError, LedgerError)
 log = structlog.get_logger()
 
 
-def step(verb: str, site: Any = None, minutes: int = 15, at_once: int | None = None, **options: Any) -> Step:
+def step(verb: str, day: Any = None, minutes: int = 15, at_once: int | None = None, **options: Any) -> Step:
     """A task that does one verb of the river.
 
-    `minutes` is how long it may take, `at_once` how many of it may run at the same time in all runs of its DAG.
+    `day` is {"site", "day"} where it is about one local day of one site. `minutes` is how long it may take, `at_once`
+    how many of it may run at the same time in all runs of its DAG.
     """
     kind = ReportStep if verb == "report" else Step
-    if site is not None:
-        options["map_index_template"] = "{{ task.site }}"
+    if day is not None:
+        options["map_index_template"] = "{{ task.day.site }} {{ task.day.day }}"
     return kind(
         task_id=verb,
-        site=site,
+        day=day,
         execution_timeout=timedelta(minutes=minutes),
         max_active_tis_per_dag=at_once,
         doc_md=f"`{verb}`: see docs/runbook.md",
@@ -55,23 +56,23 @@ def grace() -> Grace:
     return Grace(task_id="grace")
 
 
-def sites() -> Any:
-    """The sites of this run, for `expand`."""
-    return Sites(task_id="sites").output
+def days() -> Any:
+    """The local days of this run, for `expand`: of each site its own, and at night those that are stale."""
+    return Days(task_id="days").output
 
 
 class Step(BaseOperator):
-    template_fields = ("site",)
+    template_fields = ("day",)
     ui_color = "#dbe9f4"
 
-    def __init__(self, *, site: Any = None, **options: Any) -> None:
+    def __init__(self, *, day: Any = None, **options: Any) -> None:
         super().__init__(**options)
-        self.site = site
+        self.day = day
 
     def execute(self, context: Any) -> Facts:
         started = time.monotonic()
         try:
-            facts = STAGES[self.task_id](load_settings(), context, self.site)
+            facts = STAGES[self.task_id](load_settings(), context, self.day)
         except HOPELESS as error:
             raise AirflowFailException(str(error)) from error
         seconds = round(time.monotonic() - started, 2)
@@ -83,8 +84,8 @@ class ReportStep(Step):
     operator_extra_links = (ReportLink(),)
 
 
-class Sites(BaseOperator):
-    def execute(self, context: Any) -> list[str]:
+class Days(BaseOperator):
+    def execute(self, context: Any) -> list[dict[str, str]]:
         settings = load_settings()
         try:
             known = [site.site for site in registry.read_sites(settings.sites_folder)]
@@ -94,7 +95,7 @@ class Sites(BaseOperator):
         strangers = sorted(set(asked) - set(known))
         if strangers:
             raise AirflowFailException(f"No site {', '.join(strangers)}. There are: {', '.join(known)}.")
-        return [name for name in known if name in asked]
+        return stages.days(settings, context, [name for name in known if name in asked])
 
 
 class Grace(BaseOperator):

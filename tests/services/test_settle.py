@@ -11,6 +11,7 @@ from barograph.errors import LedgerError
 from barograph.registry import choose_site
 from barograph.reports.publish import report
 from barograph.settle import settle
+from barograph.state import engine, stale
 from barograph.transforms import cleaning
 from barograph.windows import Window
 
@@ -101,12 +102,22 @@ def test_late_data_makes_a_new_revision(river):
     settle(river.settings, site, DAY)
     report(river.settings, site, DAY)
     noon = (Window.local_day(DAY, "Europe/Berlin").start + timedelta(hours=5, minutes=30)).isoformat()
+    assert [] == why_stale(river)
     river.send(river.frame(0, 4.4, seq=999, time=noon))
-    river.ingest("second")
+    [late] = river.ingest("second")
+    assert [(DAY, "late data", False)] == why_stale(river)
+    assert late.steps["drain"]["late_worst"] > 86_400
 
     settle(river.settings, site, DAY)
 
+    assert [(DAY, "late data", True)] == why_stale(river), "the report is still of before"
     assert (2, True) == ((made := report(river.settings, site, DAY)).revision, made.changed)
+    assert [] == why_stale(river)
+
+
+def why_stale(river):
+    marks = stale.marked(engine.connect(river.settings))
+    return [(mark.day, mark.why, mark.settled) for mark in marks if mark.day == DAY]
 
 
 def test_influxdb_is_a_view_and_can_be_made_anew(river):

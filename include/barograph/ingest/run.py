@@ -16,12 +16,14 @@ from sqlalchemy import Engine
 from barograph import registry
 from barograph import spark as edge
 from barograph.archive import Archive
+from barograph.ingest import late
 from barograph.ingest.drain import WRITER, adopt, drain, planned
 from barograph.ingest.judge import RuleBook, judge
 from barograph.ingest.refine import live, load, places_of, refine
 from barograph.registry import Site
 from barograph.rules.model import read_rules
 from barograph.settings import Settings
+from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Batch, Ledger
 from barograph.transforms.places import Places
@@ -86,7 +88,10 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
     steps: dict[str, Any] = {}
     with _step(work, batch, steps, "drain") as facts:
         batch = drain(work.spark, work.settings, work.archive, work.ledger, batch)
-        facts.update(batch.counts or {})
+        # Before the batch counts as done: a mark that is set twice is one mark.
+        behind = late.days_behind(work.archive, work.places, batch.batch, batch.horizon)
+        facts.update(batch.counts or {}, **late.lateness(work.archive, batch.batch))
+        facts["stale_days"] = stale.mark(work.engine, behind, stale.LATE, batch.batch)
     touched = live(work.settings, batch)
     if touched:
         with refine(work.spark, work.archive, work.places, touched) as (readings, windows):

@@ -14,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 from barograph.errors import ServiceUnavailable
 from barograph.reports.data import Alarm
 from barograph.settings import Settings
+from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
+from barograph.state.stale import Stale
 from barograph.state.tables import alarms, reports
 from barograph.windows import Window
 
@@ -43,6 +45,12 @@ class Catalogue(Protocol):
     def latest(self, site: str, day: date) -> Entry | None: ...
 
     def add(self, entry: Entry) -> None: ...
+
+    def stale(self, site: str, day: date) -> list[Stale]:
+        """Why the published report may no longer say all there is to say."""
+
+    def answered(self, marks: list[Stale]) -> None:
+        """A report that was gathered after these were found is published."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,14 @@ class SqlCatalogue:
                     made=func.now(),
                 )
             )
+
+    def stale(self, site: str, day: date) -> list[Stale]:
+        with self._answering() as engine:
+            return stale.marked(engine, site, day)
+
+    def answered(self, marks: list[Stale]) -> None:
+        with self._answering() as engine:
+            stale.published(engine, marks)
 
     @contextmanager
     def _answering(self) -> Iterator[Engine]:

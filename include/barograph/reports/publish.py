@@ -58,6 +58,7 @@ def report(settings: Settings, site: Site, day: date, catalogue: Catalogue | Non
     archive = Archive.of(settings)
     with catalogue.lock(site.site, day):
         # Gathered under the lock: a slower copy must not publish an older view as the newer revision.
+        marks = catalogue.stale(site.site, day)
         alarms = catalogue.alarms(site.site, Window.local_day(day, site.timezone))
         data = gather(archive, site, day, alarms, settings.ingest.default_cadence)
         findings = judge(data)
@@ -68,6 +69,7 @@ def report(settings: Settings, site: Site, day: date, catalogue: Catalogue | Non
         kept = latest and _kept(folder, latest, data, findings)
         entry = latest if latest and kept else _new(folder, latest, data, findings, archive, catalogue)
         _turn(folder, entry.revision)
+        catalogue.answered(marks)
     return Report(
         site=site.site,
         day=day,

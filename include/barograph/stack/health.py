@@ -17,11 +17,12 @@ from barograph.errors import BarographError
 from barograph.settings import PORT_OFFSETS, Settings
 from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
-from barograph.state import engine, tables
+from barograph.state import engine, stale, tables
 from barograph.state.ledger import Ledger
 from barograph.windows import iso
 
 RUNS_SHOWN = 3
+STALE_SHOWN = 3
 MANY_WAITING = 5
 """Ingest intervals' worth of runs without a batch, until the lag counts as a fault."""
 
@@ -176,6 +177,12 @@ def _report(settings: Settings, now: datetime) -> Iterator[Answer]:
     facts = {"site": row["site"], "day": row["day"], "revision": row["revision"], "folder": str(folder)}
     found = f"{row['site']} {row['day']}, revision {row['revision']}: {folder}"
     yield Answer("report", "latest report", folder.exists(), found, facts)
+    days = {(mark.site, mark.day): mark for mark in stale.marked(engine.connect(settings))}
+    for mark in list(days.values())[:STALE_SHOWN]:
+        # No fault: the next night makes it anew.
+        yield Answer("report", "stale", True, f"{mark.site} {mark.day}: {mark.why}; the next `daily` makes it anew")
+    if len(days) > STALE_SHOWN:
+        yield Answer("report", "stale", True, f"and {len(days) - STALE_SHOWN} days more")
 
 
 PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -99,6 +100,16 @@ reports = Table(
     Column("inputs", JSONB, nullable=False),
     Column("folder", String, nullable=False, comment="below the reports folder"),
     Column("made", DateTime(timezone=True), nullable=False),
+)
+
+stale_days = Table(
+    "stale_days",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("day", Date, primary_key=True, comment="the local day of the site"),
+    Column("why", String, primary_key=True),
+    Column("batch", BigInteger, nullable=False, comment="the last that touched it"),
+    Column("settled", Boolean, nullable=False, server_default="false", comment="only the report is still of before"),
 )
 
 backups = Table(

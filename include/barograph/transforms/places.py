@@ -27,6 +27,8 @@ class Place:
     """Seconds between two frames."""
     valid: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Ranges of measuring points that have one of their own."""
+    timezone: str = "UTC"
+    """Of the site: its days are local."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -48,7 +50,8 @@ class Places:
     def of_sites(cls, sites: Sequence[Site], default_site: str | None, default_cadence: float) -> Places:
         """`default_site` None is the first one."""
         registered = {device.device: _place(site, device) for site in sites for device in site.devices}
-        return cls(registered, Place(default_site or sites[0].site, UNREGISTERED, default_cadence))
+        home = next((site for site in sites if site.site == default_site), sites[0])
+        return cls(registered, Place(default_site or home.site, UNREGISTERED, default_cadence, timezone=home.timezone))
 
     def of(self, device: str | None) -> Place:
         return self.registered.get(device or "", self.stranger)
@@ -65,4 +68,4 @@ def _place(site: Site, device: Device) -> Place:
         low, high = metric_named(metric).valid
         own_low, own_high = point.valid_min, point.valid_max
         valid[metric] = (low if own_low is None else own_low, high if own_high is None else own_high)
-    return Place(site.site, device.zone, device.cadence, valid)
+    return Place(site.site, device.zone, device.cadence, valid, site.timezone)

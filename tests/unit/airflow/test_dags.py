@@ -41,9 +41,9 @@ def test_every_dag_imports(dags):
 def test_every_dag_has_its_steps_in_order(dags):
     daily = dags.dags["daily"]
 
-    assert sorted(daily.task_ids) == ["grace", "report", "settle", "sites"]
+    assert sorted(daily.task_ids) == ["days", "grace", "report", "settle"]
     assert "settle" in daily.get_task("report").upstream_task_ids
-    assert daily.get_task("settle").upstream_task_ids == {"grace", "sites"}
+    assert daily.get_task("settle").upstream_task_ids == {"days", "grace"}
 
 
 def test_a_site_that_fails_does_not_keep_the_others_from_their_report(dags):

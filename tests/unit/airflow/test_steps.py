@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from barograph.errors import LedgerError, ServiceUnavailable
+from barograph.state import stale
 from barograph_airflow import steps
 from barograph_airflow.links import page_id
-from barograph_airflow.steps import Grace, Sites, step
+from barograph_airflow.steps import Days, Grace, step
 
 pytestmark = pytest.mark.usefixtures("settings_here")
 
@@ -37,22 +38,50 @@ def test_nobody_else_waits(run_type: str, ended: timedelta):
     assert Grace(task_id="grace").execute(run(run_type, ended)) is None
 
 
-def test_all_sites_unless_the_form_names_some():
-    sites = Sites(task_id="sites")
+def night(run_type: str, **params: Any) -> dict[str, Any]:
+    start = datetime(2026, 11, 21, 23, tzinfo=UTC)
+    end = start + timedelta(days=1)
+    facts = {"data_interval_start": start, "data_interval_end": end, "run_after": end}
+    return {"dag_run": SimpleNamespace(run_type=run_type, **facts), "params": params}
 
-    assert sites.execute({"params": {"sites": None}}) == ["demo", "plant"]
-    assert sites.execute({"params": {"sites": ["plant"]}}) == ["plant"]
+
+def stale_days(monkeypatch: pytest.MonkeyPatch, *days: tuple[str, str]) -> None:
+    marks = [stale.Stale(site, date.fromisoformat(day), stale.LATE, 7) for site, day in days]
+    monkeypatch.setattr("barograph.state.engine.connect", lambda settings: None)
+    monkeypatch.setattr(stale, "marked", lambda engine: marks)
+
+
+def test_the_day_of_all_sites_unless_the_form_names_some():
+    days = Days(task_id="days")
+    both = [{"site": "demo", "day": "2026-11-22"}, {"site": "plant", "day": "2026-11-22"}]
+
+    assert both == days.execute(night("manual", day="2026-11-22"))
+    assert both[1:] == days.execute(night("manual", day="2026-11-22", sites=["plant"]))
+
+
+def test_the_night_also_makes_anew_what_became_stale(monkeypatch: pytest.MonkeyPatch):
+    """Late data of Friday changes Friday's report, and nobody has to remember it."""
+    stale_days(monkeypatch, ("demo", "2026-11-22"), ("demo", "2026-11-20"), ("moon", "2026-11-19"))
+
+    own = [{"site": "demo", "day": "2026-11-22"}, {"site": "plant", "day": "2026-11-22"}]
+    assert [*own, {"site": "demo", "day": "2026-11-20"}] == Days(task_id="days").execute(night("scheduled"))
+
+
+def test_a_backfill_makes_what_it_was_asked_for(monkeypatch: pytest.MonkeyPatch):
+    stale_days(monkeypatch, ("demo", "2026-11-20"))
+
+    assert {"2026-11-22"} == {each["day"] for each in Days(task_id="days").execute(night("backfill"))}
 
 
 def test_a_site_that_is_not_there_is_named():
     with pytest.raises(AirflowFailException, match=r"No site moon\. There are: demo, plant"):
-        Sites(task_id="sites").execute({"params": {"sites": ["moon"]}})
+        Days(task_id="days").execute({"params": {"sites": ["moon"]}})
 
 
 def test_a_step_returns_the_facts_of_its_stage(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(steps.STAGES, "settle", lambda settings, context, site: {"site": site, "stored": 7})
+    monkeypatch.setitem(steps.STAGES, "settle", lambda settings, context, day: {**day, "stored": 7})
 
-    facts = step("settle", site="demo").execute({})
+    facts = step("settle", day={"site": "demo", "day": "2026-11-22"}).execute({})
 
     assert (facts["site"], facts["stored"]) == ("demo", 7)
     assert facts["seconds"] >= 0
@@ -81,7 +110,7 @@ def test_a_server_that_does_not_answer_is_tried_again(monkeypatch: pytest.Monkey
 def test_the_button_on_a_report_leads_to_its_page_in_airflow(monkeypatch: pytest.MonkeyPatch):
     made = {"site": "demo", "day": "2026-11-22"}
     monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", lambda **_: made)
-    task = step("report", site="demo")
+    task = step("report", day={"site": "demo", "day": "2026-11-22"})
 
     (link,) = task.operator_extra_links
 
@@ -91,6 +120,6 @@ def test_the_button_on_a_report_leads_to_its_page_in_airflow(monkeypatch: pytest
 
 def test_a_report_that_was_not_made_has_no_page(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", lambda **_: None)
-    task = step("report", site="demo")
+    task = step("report", day={"site": "demo", "day": "2026-11-22"})
 
     assert task.operator_extra_links[0].get_link(task, ti_key=None) == ""
