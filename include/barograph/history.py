@@ -1,15 +1,41 @@
-"""What the record holds, day by day: for rebuilding what was made from it."""
+"""What the record holds, day by day: for rebuilding what was made from it, and for proving that it is the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import pyarrow.compute as pc
+import structlog
 
 from barograph import registry
 from barograph.archive import Archive
+from barograph.errors import SinkError
+from barograph.influx import view
+from barograph.ingest.drain import WRITER
+from barograph.ingest.refine import kept_since
 from barograph.registry import Site
 from barograph.settings import Settings
+from barograph.settle import settle
+from barograph.state.engine import connect
+from barograph.state.ledger import Ledger
 from barograph.windows import Window
+
+log = structlog.get_logger()
+
+NAMED = 3
+"""Series that an error names."""
+TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What InfluxDB shows of a day, against what the archive has."""
+
+    points: int = 0
+    differ: Sequence[str] = field(default=())
+    """Series that have other points there than here, as `bucket metric device`."""
 
 
 def days_of_record(settings: Settings) -> Iterator[tuple[Site, date]]:
@@ -19,3 +45,59 @@ def days_of_record(settings: Settings) -> Iterator[tuple[Site, date]]:
         local = {here for day in days for here in Window.local_day(day, "UTC").local_days(site.timezone)}
         for day in sorted(local):
             yield site, day
+
+
+def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
+    """Make a day in InfluxDB anew from the record, and prove it; None for a day that is not over: it goes on changing.
+
+    Points that are there and in no table, such as those of a zone in which a device no longer is, are deleted.
+    Raises SinkError if InfluxDB shows something else all the same.
+    """
+    settle(settings, site, day)
+    newest = Ledger(connect(settings), WRITER).latest()
+    window = Window.local_day(day, site.timezone)
+    if newest is None or newest.horizon < window.end:
+        return None
+    proof = prove(settings, site, day, kept_since(settings, newest))
+    if proof.differ:
+        log.warning("rebuilt_differs", site=site.site, day=day.isoformat(), series=len(proof.differ))
+        for bucket in (settings.influx.readings, settings.influx.rollups):
+            view.remove(settings, bucket, site.site, window)
+        view.remove(settings, settings.influx.windows, site.site, Window(window.start + TICK, window.end + TICK))
+        settle(settings, site, day)
+        proof = prove(settings, site, day, kept_since(settings, newest))
+    if proof.differ:
+        raise SinkError(
+            f"InfluxDB does not show {day} of {site.site} as the archive has it: {len(proof.differ)} series differ, "
+            f"such as {'; '.join(proof.differ[:NAMED])}. `barograph influx refused` shows the lines that it refused."
+        )
+    return proof
+
+
+def prove(settings: Settings, site: Site, day: date, windows_since: datetime) -> Proof:
+    """Compare a settled day with its points, series by series: how many, and a hash over their times and values."""
+    archive, window = Archive.of(settings), Window.local_day(day, site.timezone)
+    ends = Window(window.start + TICK, window.end + TICK)
+    kept = ends.clipped(Window(max(windows_since + TICK, ends.start), max(windows_since + TICK, ends.end)))
+    keys = ["metric", "device", "zone"]
+    refined = archive.derived("refined", site.site, day, [*keys, "time", "value", "flag"])
+    rollups = archive.derived("rollups", site.site, day, [*keys, "period", "start", "mean"])
+    compared = [
+        (settings.influx.readings, "value", window, view.prints(refined, keys), False),
+        (settings.influx.readings, "flag", window, view.prints(refined, keys, value="flag"), False),
+        (settings.influx.rollups, "mean", window, view.prints(rollups, [*keys, "period"], "start", "mean"), True),
+    ]
+    if kept:
+        windows = archive.derived("windows", site.site, day, [*keys, "end", "mean"])
+        windows = windows.filter(pc.field("end") >= kept.start)
+        compared.append((settings.influx.windows, "mean", kept, view.prints(windows, keys, "end", "mean"), False))
+    points, differ = 0, []
+    for bucket, name, where, ours, by_period in compared:
+        theirs = view.shown(settings, bucket, name, site.site, where, by_period)
+        points += sum(count for count, _ in ours.values())
+        differ += [f"{bucket} {' '.join(series)}" for series in _differing(ours, theirs)]
+    return Proof(points, differ)
+
+
+def _differing(ours: view.Prints, theirs: view.Prints) -> list[view.Series]:
+    return sorted(series for series in ours.keys() | theirs.keys() if ours.get(series) != theirs.get(series))

@@ -91,6 +91,8 @@ class InfluxSettings(Section):
     windows_days: int = Field(default=7, ge=1)
     """Retention of the windows bucket; readings and rollups are kept for ever."""
     lines_per_request: int = Field(default=5_000, ge=1, le=50_000)
+    compress: int | None = Field(default=None, ge=0, le=9)
+    """gzip's level of what is sent, 0 is none; unless said, none to this machine and 1 to others."""
     timeout: float = 30.0
     """Seconds until a request counts as failed."""
     patience: float = 120.0

@@ -160,4 +160,4 @@ def _load(spark: SparkSession, settings: Settings, window: Window, tables: dict[
     if newest and window.end > kept_since(settings, newest):
         kept = tables["windows"].where(F.col("end") > F.lit(kept_since(settings, newest)))
         points[settings.influx.windows] = lines.window_lines(kept)
-    load(settings, points)
+    load(settings, points, since=window.start)

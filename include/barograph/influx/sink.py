@@ -1,4 +1,4 @@
-"""Spark's `format("influxdb")`: posts ready lines, finds the few that InfluxDB refuses, and loses none in silence.
+"""Spark's `format("influxdb")`: posts ready lines by bucket; what InfluxDB refuses goes to the dead letters.
 
     lines.write.format("influxdb").mode("append").options(url=..., org=..., token=...).save()
 
@@ -7,29 +7,24 @@ Delivery is at least once; points are overwritten by their identity, so a repeat
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
+from influxdb_client import InfluxDBClient, WriteService
 from pyspark.sql.datasource import DataSource, DataSourceArrowWriter, WriterCommitMessage
-from urllib3.exceptions import HTTPError
 
-from barograph.errors import SinkError
+from barograph.influx.delivery import Post, deliver
+from barograph.settings import Settings
 
-REFUSED = (400, 422)
-"""The server read the request and will never take some of it. Anything else may pass later."""
-TOO_LARGE = 413
-
-Post = Callable[[list[str]], None]
-"""Sends lines; raises ApiException, or OSError or urllib3's HTTPError when nobody answers."""
+WORDS = 500
+"""Characters of a server's answer that are kept with a refused line."""
 
 
 @dataclass(frozen=True)
@@ -38,53 +33,9 @@ class Posted(WriterCommitMessage):
     refused: int
 
 
-def deliver(
-    lines: list[str], post: Post, refuse: Callable[[str, str], None], patience: float, sleep: Callable[[float], None]
-) -> int:
-    """Post `lines`; halve a refused request until the bad lines stand alone, and hand those to `refuse`.
-
-    Returns how many lines were refused. Raises SinkError when the server did not answer for `patience` seconds.
-    """
-    try:
-        _insist(lines, post, patience, sleep)
-    except ApiException as error:
-        if error.status in REFUSED and len(lines) == 1:
-            refuse(lines[0], _reason(error))
-            return 1
-        half = len(lines) // 2
-        return sum(deliver(part, post, refuse, patience, sleep) for part in (lines[:half], lines[half:]))
-    return 0
-
-
-def _insist(lines: list[str], post: Post, patience: float, sleep: Callable[[float], None]) -> None:
-    waited, pause = 0.0, 0.5
-    while True:
-        try:
-            return post(lines)
-        except ApiException as error:
-            if error.status in REFUSED or (error.status == TOO_LARGE and len(lines) > 1):
-                raise
-            problem, asked = f"{error.status} {_reason(error)}", _retry_after(error)
-        except (OSError, HTTPError) as error:
-            problem, asked = str(error), None
-        if waited >= patience:
-            raise SinkError(
-                f"InfluxDB did not take {len(lines)} lines within {patience:.0f} s: {problem}. "
-                "Nothing is lost: the record has the readings, clear the task when InfluxDB is well."
-            )
-        rest = min(asked or pause, max(patience - waited, 0.1))
-        sleep(rest)
-        waited, pause = waited + rest, min(pause * 2, 15.0)
-
-
-def _retry_after(error: ApiException) -> float | None:
-    text = (error.headers or {}).get("Retry-After", "")
-    return float(text) if text.isdigit() else None
-
-
-def _reason(error: ApiException) -> str:
-    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or error.reason)
-    return body[:500]
+def dead_letters(settings: Settings) -> Path:
+    """Where lines that InfluxDB refused wait for a person: a JSON file each, with the server's reason."""
+    return settings.path("dead_letters", "influxdb")
 
 
 def by_bucket(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[tuple[str, list[str]]]:
@@ -99,6 +50,36 @@ def by_bucket(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[tuple[st
     yield from waiting.items()
 
 
+def posting(client: InfluxDBClient, bucket: str, level: int) -> Post:
+    """Sends lines to a bucket, compressed at gzip's `level`; the client's own would be 9: several times the CPU."""
+    service = WriteService(client.api_client)
+
+    def post(lines: list[str]) -> None:
+        body = "\n".join(lines).encode()
+        packed = {"body": gzip.compress(body, level), "content_encoding": "gzip"} if level else {"body": body}
+        service.post_write(org=client.org, bucket=bucket, precision="us", **packed)
+
+    return post
+
+
+def send_again(settings: Settings) -> tuple[int, int]:
+    """Post the dead letters once more; what is taken now is removed. Returns how many were taken and how many not."""
+    taken = left = 0
+    with InfluxDBClient(
+        url=settings.influx_url, token=settings.secret("influx_loader"), org=settings.influx.org,
+        timeout=int(settings.influx.timeout * 1000),
+    ) as client:  # fmt: skip
+        for path in sorted(dead_letters(settings).glob("*.json")):
+            letter = json.loads(path.read_text(encoding="utf-8"))
+            post = posting(client, letter["bucket"], 0)
+            if deliver([letter["line"]], post, lambda line, reason: None, settings.influx.patience, time.sleep):
+                left += 1
+            else:
+                path.unlink()
+                taken += 1
+    return taken, left
+
+
 class InfluxWriter(DataSourceArrowWriter):
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
@@ -106,17 +87,14 @@ class InfluxWriter(DataSourceArrowWriter):
     def write(self, iterator: Iterator[pa.RecordBatch]) -> Posted:
         options = self.options
         size, patience = int(options["lines_per_request"]), float(options["patience"])
+        level = int(options["compress"])
         sent = refused = 0
         with InfluxDBClient(
             url=options["url"], token=options["token"], org=options["org"],
-            timeout=int(float(options["timeout"]) * 1000), enable_gzip=True,
+            timeout=int(float(options["timeout"]) * 1000),
         ) as client:  # fmt: skip
-            api = client.write_api(write_options=SYNCHRONOUS)
-
             for bucket, lines in by_bucket(iterator, size):
-
-                def post(part: list[str], bucket: str = bucket) -> None:
-                    api.write(bucket, record="\n".join(part).encode(), write_precision="us")
+                post = posting(client, bucket, level)
 
                 def refuse(line: str, reason: str, bucket: str = bucket) -> None:
                     self._keep(bucket, line, reason)
@@ -130,7 +108,7 @@ class InfluxWriter(DataSourceArrowWriter):
         folder = Path(self.options["dead_letters"])
         folder.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(line.encode()).hexdigest()[:32]
-        letter = {"bucket": bucket, "line": line, "reason": reason}
+        letter = {"bucket": bucket, "line": line, "reason": reason[:WORDS]}
         (folder / f"{name}.json").write_text(json.dumps(letter), encoding="utf-8")
 
 

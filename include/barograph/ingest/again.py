@@ -24,5 +24,5 @@ def refine_again(settings: Settings, window: Window) -> int:
         edge.session(settings, "history") as spark,
         refine(spark, archive, places, [window]) as (readings, windows),
     ):
-        load(spark, settings, newest, readings, windows)
+        load(spark, settings, newest, [window], readings, windows)
         return int(readings.count())

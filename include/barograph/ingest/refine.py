@@ -61,8 +61,15 @@ def refine(
         near.unpersist()
 
 
-def load(spark: SparkSession, settings: Settings, batch: Batch, readings: DataFrame, windows: DataFrame) -> None:
-    """Write readings and windows to InfluxDB, as points that overwrite what they were before."""
+def load(
+    spark: SparkSession,
+    settings: Settings,
+    batch: Batch,
+    touched: Sequence[Window],
+    readings: DataFrame,
+    windows: DataFrame,
+) -> None:
+    """Write readings and windows of touched ranges to InfluxDB, as points that overwrite what they were before."""
     register(spark)
     kept = windows.where(F.col("end") > F.lit(kept_since(settings, batch)))
     load_lines(
@@ -71,6 +78,7 @@ def load(spark: SparkSession, settings: Settings, batch: Batch, readings: DataFr
             settings.influx.readings: lines.reading_lines(readings),
             settings.influx.windows: lines.window_lines(kept),
         },
+        since=min(window.start for window in touched),
     )
 
 

@@ -98,7 +98,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
             with _step(work, batch, steps, "refine") as facts:
                 facts.update(ranges=len(touched), readings=readings.count())
             with _step(work, batch, steps, "load"):
-                load(work.spark, work.settings, batch, readings, windows)
+                load(work.spark, work.settings, batch, touched, readings, windows)
     with _step(work, batch, steps, "judge") as facts:
         facts.update(
             judge(work.spark, work.settings, work.archive, work.places, work.book, work.engine, batch)

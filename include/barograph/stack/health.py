@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from barograph import kafka
 from barograph.collector import health as collector
 from barograph.errors import BarographError
+from barograph.influx.load import in_doubt, refused
 from barograph.settings import PORT_OFFSETS, Settings
 from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
@@ -23,6 +24,7 @@ from barograph.windows import iso
 
 RUNS_SHOWN = 3
 STALE_SHOWN = 3
+DAY = timedelta(days=1)
 MANY_WAITING = 5
 """Ingest intervals' worth of runs without a batch, until the lag counts as a fault."""
 
@@ -185,12 +187,21 @@ def _report(settings: Settings, now: datetime) -> Iterator[Answer]:
         yield Answer("report", "stale", True, f"and {len(days) - STALE_SHOWN} days more")
 
 
+def _influxdb(settings: Settings, now: datetime) -> Iterator[Answer]:
+    if since := in_doubt(settings):
+        advice = f"its disk was full: restart it, then `barograph influx rebuild --from {since - DAY:%Y-%m-%d}`"
+        yield Answer("influxdb", "view", False, advice, {"since": iso(since)})
+    if letters := refused(settings):
+        yield Answer("influxdb", "refused", None, f"{letters} lines wait: barograph influx refused", {"lines": letters})
+
+
 PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
     "process": _processes,
     "port": _ports,
     "kafka": _lag,
     "collector": _collector,
     "ingest": _batch,
+    "influxdb": _influxdb,
     "airflow": _dags,
     "alarm": _alarms,
     "report": _report,

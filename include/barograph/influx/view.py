@@ -1,0 +1,120 @@
+"""What InfluxDB holds of one site and a stretch of time: how many points of each series, and a hash of them all.
+
+The same of the archive's tables: where both agree, the view shows what the archive has, point by point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from influxdb_client import InfluxDBClient
+from influxdb_client.domain.dialect import Dialect
+from influxdb_client.rest import ApiException
+from numpy.typing import NDArray
+from pyarrow import csv
+from urllib3.exceptions import HTTPError
+
+from barograph.errors import ServiceUnavailable
+from barograph.settings import Settings
+from barograph.windows import Window
+
+Series = tuple[str, ...]
+"""Metric, device, zone; of rollups the period too."""
+Prints = Mapping[Series, tuple[int, int]]
+"""Series -> (points, sum of a 32-bit hash of each point's time and value): the order of the points plays no part."""
+
+TAGS = {"_measurement": "metric", "device": "device", "zone": "zone"}
+TICK = timedelta(microseconds=1)
+
+QUERY = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.site == at_site and r._field == of_field)
+  |> keep(columns: ["_time", "_value", "_measurement", "device", "zone", "period"])
+"""
+
+
+def prints(rows: pa.Table, keys: Sequence[str], time: str = "time", value: str = "value") -> Prints:
+    """Of rows with these columns; rows without a value have no point."""
+    rows = rows.filter(pc.is_valid(rows[value]))
+    times = rows[time].cast(pa.int64()).to_numpy().astype(np.uint64)
+    values = rows[value].to_numpy().astype(np.float64) + 0.0  # -0.0 and 0.0 are one value
+    hashed = pa.array(_mixed(times ^ _mixed(values.view(np.uint64))) >> np.uint64(32), pa.uint64())
+    found = rows.select(list(keys)).append_column("hash", hashed).group_by(list(keys))
+    summed = found.aggregate([([], "count_all"), ("hash", "sum")]).to_pylist()
+    return {tuple(row[key] for key in keys): (row["count_all"], row["hash_sum"]) for row in summed}
+
+
+def shown(settings: Settings, bucket: str, field: str, site: str, window: Window, by_period: bool = False) -> Prints:
+    """Of the points of a bucket in `[start, end)`. Raises ServiceUnavailable."""
+    params = {
+        "in_bucket": bucket, "from_time": window.start, "to_time": window.end, "at_site": site, "of_field": field,
+    }  # fmt: skip
+    with _client(settings, "influx_reader") as client:
+        try:
+            dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
+            text = client.query_api().query_raw(QUERY, dialect=dialect, params=params).data
+        except (ApiException, HTTPError, OSError) as error:
+            raise ServiceUnavailable(
+                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
+            ) from error
+    keys = [*TAGS.values(), *(["period"] if by_period else [])]
+    found: dict[Series, tuple[int, int]] = {}
+    for table in _tables(text):
+        for series, (points, hashed) in prints(table, keys).items():
+            before = found.get(series, (0, 0))
+            found[series] = (before[0] + points, before[1] + hashed)
+    return found
+
+
+def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:
+    """Delete a site's points of `[start, end)`. Raises ServiceUnavailable."""
+    with _client(settings, "influx_loader") as client:
+        try:
+            # The end that InfluxDB is told still belongs to what it deletes.
+            client.delete_api().delete(window.start, window.end - TICK, f'site="{site}"', bucket, settings.influx.org)
+        except (ApiException, HTTPError, OSError) as error:
+            raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not delete: {error}") from error
+
+
+def _client(settings: Settings, token: str) -> InfluxDBClient:
+    return InfluxDBClient(
+        settings.influx_url,
+        token=settings.secret(token),
+        org=settings.influx.org,
+        timeout=int(settings.influx.timeout * 1000),
+    )
+
+
+def _tables(text: bytes) -> list[pa.Table]:
+    """CSV as InfluxDB answers it: a header line again wherever the columns change."""
+    parts: list[list[bytes]] = []
+    for line in text.split(b"\r\n"):
+        if line.startswith(b",result,table,"):
+            parts.append([])
+        if line:
+            parts[-1].append(line)
+    types = {"_time": pa.timestamp("us", tz="UTC"), "_value": pa.float64()}
+    texts = dict.fromkeys([*TAGS, "period"], pa.string())
+    options = csv.ConvertOptions(column_types=types | texts, strings_can_be_null=False)
+    names = {**TAGS, "_time": "time", "_value": "value"}
+    return [
+        table.rename_columns([names.get(name, name) for name in table.column_names])
+        for part in parts
+        if len(part) > 1
+        for table in [csv.read_csv(BytesIO(b"\n".join(part)), convert_options=options)]
+    ]
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scatter the bits: splitmix64, Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014."""
+    with np.errstate(over="ignore"):
+        numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+        numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
