@@ -21,10 +21,16 @@ REFINED = """
 """derived/refined: every frame once, flagged. `day` is the local day of the site."""
 
 STATISTICS = """
-    count BIGINT, good BIGINT, suspect BIGINT, fail BIGINT, missing BIGINT, expected DOUBLE, completeness DOUBLE,
-    min DOUBLE, max DOUBLE, mean DOUBLE, median DOUBLE, stddev DOUBLE, first DOUBLE, last DOUBLE
+    count BIGINT, good BIGINT, unknown BIGINT, suspect BIGINT, fail BIGINT, missing BIGINT, expected DOUBLE,
+    completeness DOUBLE, min DOUBLE, max DOUBLE, mean DOUBLE, median DOUBLE, stddev DOUBLE, first DOUBLE, last DOUBLE,
+    slope DOUBLE
 """
-"""Over the good values of a window; `count` is of all readings, `expected` follows from the device's cadence."""
+"""docs/windows.md says what each is. `count` is of all readings and the sum of the five counts by flag; `expected` and
+`completeness` follow from the device's cadence; the rest is of good values (of suspect ones too, if the settings say
+so), and null where there are none. `slope` is per hour."""
+
+PERCENTILES = "p05 DOUBLE, p95 DOUBLE"
+"""Of rollups alone, from the same readings."""
 
 WINDOWS = f"""
     site STRING, day DATE, device STRING, zone STRING, metric STRING, start TIMESTAMP, end TIMESTAMP, {STATISTICS}
@@ -33,9 +39,9 @@ WINDOWS = f"""
 
 ROLLUPS = f"""
     site STRING, day DATE, device STRING, zone STRING, metric STRING, period STRING, start TIMESTAMP, end TIMESTAMP,
-    {STATISTICS}
+    {STATISTICS}, {PERCENTILES}
 """
-"""derived/rollups: `period` is hour or day (the site's local day)."""
+"""derived/rollups: `period` is minute, hour or day (the site's local day), as the settings and the cadence have it."""
 
 DAYS = """
     site STRING, day DATE, start TIMESTAMP, end TIMESTAMP, batches ARRAY<BIGINT>, devices INT,

@@ -128,6 +128,35 @@ class IngestSettings(Section):
     """An alarm event this many seconds older than its batch's horizon is history: recorded, nobody is notified."""
 
 
+class WindowSettings(Section):
+    """What readings are summed up over; docs/windows.md. Days settled before a change keep what they have until they
+    are settled again."""
+
+    size: int = Field(default=60, ge=1, le=3600)
+    """Seconds of a sliding window. A device with a longer cadence has windows of one cadence."""
+    slide: int = Field(default=5, ge=1, le=3600)
+    """Seconds between the ends of two windows; divides `size`, at most 60 times. A device with a cadence of more than
+    two slides has windows that slide by its cadence."""
+    rollups: list[Literal["minute", "hour", "day"]] = ["minute", "hour", "day"]
+    """Longer periods; `day` is the site's local day, which reports need. By minute only devices with a cadence of at
+    most 20 s: three readings."""
+    statistics_of: Literal["good", "good_and_suspect"] = "good"
+    """Whose values enter minimum, mean and the like. Values that fail never do."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.size % self.slide or self.size // self.slide > 60:
+            raise ValueError(
+                f"slide ({self.slide}) must divide size ({self.size}), at most 60 times: "
+                "every reading lies in size / slide windows"
+            )
+        if "day" not in self.rollups:
+            raise ValueError("rollups needs day: reports are made of it")
+        if len(set(self.rollups)) < len(self.rollups):
+            raise ValueError("rollups names a period twice")
+        return self
+
+
 class ReportSettings(Section):
     timezone: str = ""
     """Reporting time zone of this deployment, which schedules `daily`; empty means the first site's."""
@@ -176,6 +205,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     spark: SparkSettings = SparkSettings()
     ingest: IngestSettings = IngestSettings()
+    windows: WindowSettings = WindowSettings()
     reports: ReportSettings = ReportSettings()
     collector: CollectorSettings = CollectorSettings()
     backups: BackupSettings = BackupSettings()

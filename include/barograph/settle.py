@@ -30,6 +30,7 @@ from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Ledger
 from barograph.transforms import windowing
 from barograph.transforms.places import Places
+from barograph.transforms.summing import Summing
 from barograph.windows import Window
 
 log = structlog.get_logger()
@@ -56,7 +57,7 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
         near = refined(spark, archive, places, [around], counted=window)
         ours = near.where(F.col("site") == site.site).persist()
-        tables = _tables(ours, site, window)
+        tables = _tables(ours, site, window, places.summing)
         try:
             counts, batches = _balanced(archive, places, site, window, ours)
             log.info("refined", site=site.site, day=day.isoformat(), **counts)
@@ -81,14 +82,14 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     return SettleSummary(site.site, day, counts)
 
 
-def _tables(ours: DataFrame, site: Site, window: Window) -> dict[str, DataFrame]:
+def _tables(ours: DataFrame, site: Site, window: Window, summing: Summing) -> dict[str, DataFrame]:
     """The day's part of each derived table. A window belongs to the day in which it ends."""
     readings = ours.where((F.col("time") >= F.lit(window.start)) & (F.col("time") < F.lit(window.end)))
     ends_here = (F.col("end") > F.lit(window.start)) & (F.col("end") <= F.lit(window.end))
     return {
         "refined": readings,
-        "windows": windowing.windows(ours).where(ends_here),
-        "rollups": windowing.rollups(readings, ("hour", "day"), site.timezone),
+        "windows": windowing.windows(ours, summing).where(ends_here),
+        "rollups": windowing.rollups(readings, site.timezone, summing),
     }
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from barograph.errors import WriterBusy
-from barograph.readings import FAIL, GOOD, MISSING, SUSPECT
+from barograph.readings import FAIL, GOOD, MISSING, SUSPECT, UNKNOWN
 from barograph.registry import Device, Point, Site
 from barograph.windows import Window
 
@@ -42,9 +42,9 @@ ROLLUPS = pa.schema(
         ("site", pa.string()), ("day", pa.date32()),
         *((name, pa.string()) for name in ("device", "zone", "metric")),
         ("period", pa.string()), ("start", TIME), ("end", TIME),
-        *((name, pa.int64()) for name in ("count", "good", "suspect", "fail", "missing")),
+        *((name, pa.int64()) for name in ("count", "good", "unknown", "suspect", "fail", "missing")),
         *((name, pa.float64()) for name in ("expected", "completeness", "min", "max", "mean", "median", "stddev")),
-        ("first", pa.float64()), ("last", pa.float64()),
+        *((name, pa.float64()) for name in ("first", "last", "slope", "p05", "p95")),
     ]
 )  # fmt: skip
 
@@ -191,8 +191,8 @@ def _statistics(site: Site, window: Window, rows: list[Row], cadence: float) -> 
         known = site.device(device)
         expected = window.length.total_seconds() / (known.cadence if known else cadence)
         good = [row["value"] for row in sorted(members, key=lambda row: row["time"]) if row["flag"] == GOOD]
-        counts = {name: sum(row["flag"] == flag for row in members)
-                  for name, flag in (("suspect", SUSPECT), ("fail", FAIL), ("missing", MISSING))}  # fmt: skip
+        bad = {"unknown": UNKNOWN, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}
+        counts = {name: sum(row["flag"] == flag for row in members) for name, flag in bad.items()}
         yield {
             "device": device, "metric": metric, "zone": known.zone if known else "unregistered",
             "count": len(members), "good": len(good), **counts,

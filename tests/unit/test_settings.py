@@ -3,7 +3,11 @@
 import pytest
 
 from barograph.errors import SettingsError
+from barograph.ingest.refine import places_of
+from barograph.registry import Device
 from barograph.settings import load_settings
+from barograph.testing import a_site
+from barograph.transforms.summing import Summing
 
 
 @pytest.fixture
@@ -58,3 +62,33 @@ def test_a_secret_that_others_can_read_is_refused(home):
 def test_a_missing_secret_says_who_makes_it(home):
     with pytest.raises(SettingsError, match="barograph stack up"):
         load_settings(home).secret("influx_loader")
+
+
+@pytest.mark.parametrize(
+    ("windows", "says"),
+    [
+        ("{size: 60, slide: 7}", r"slide \(7\) must divide size \(60\)"),
+        ("{size: 3600, slide: 5}", "at most 60 times"),
+        ("{rollups: [hour]}", "rollups needs day"),
+        ("{rollups: [day, day]}", "twice"),
+        ("{statistics_of: all}", "good_and_suspect"),
+        ("{size: 0}", "windows.size"),
+    ],
+)
+def test_windows_that_cannot_be_are_refused(home, windows, says):
+    (home / "settings.yaml").write_text(f"windows: {windows}\n")
+
+    with pytest.raises(SettingsError, match=says):
+        load_settings(home)
+
+
+def test_what_people_set_for_windows_arrives_where_readings_are_summed_up(home, monkeypatch):
+    """Transforms know no settings: the places of the devices carry them."""
+    (home / "settings.yaml").write_text("windows: {size: 120, slide: 10, statistics_of: good_and_suspect}\n")
+    monkeypatch.setenv("BAROGRAPH_WINDOWS__ROLLUPS", '["hour", "day"]')
+
+    places = places_of(load_settings(home), [a_site(Device(device="d", zone="wall", cadence=1))])
+
+    summing = places.of("d").summing
+    assert (Summing(120, 10, ("hour", "day"), "good_and_suspect"), (120, 10)) == (summing, places.of("d").shape)
+    assert places.of("stranger").summing == summing == places.summing

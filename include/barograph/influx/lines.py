@@ -9,8 +9,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-COUNTS = ("count", "good", "suspect", "fail", "missing")
-FLOATS = ("min", "max", "mean", "median", "stddev", "first", "last", "completeness")
+COUNTS = ("count", "good", "unknown", "suspect", "fail", "missing")
+FLOATS = ("min", "max", "mean", "median", "stddev", "first", "last", "slope", "completeness")
+PERCENTILES = ("p05", "p95")
 
 
 def reading_lines(refined: DataFrame) -> DataFrame:
@@ -25,7 +26,8 @@ def window_lines(windows: DataFrame) -> DataFrame:
 
 def rollup_lines(rollups: DataFrame) -> DataFrame:
     """One `line` per rollup, at its start; the tag `period` tells minutes, hours and days apart."""
-    return _lines(rollups, [*map(_float, FLOATS), *map(_integer, COUNTS)], F.col("start"), ("period",))
+    fields = [*map(_float, (*FLOATS, *PERCENTILES)), *map(_integer, COUNTS)]
+    return _lines(rollups, fields, F.col("start"), ("period",))
 
 
 def _lines(rows: DataFrame, fields: list[Column], time: Column, more_tags: tuple[str, ...] = ()) -> DataFrame:

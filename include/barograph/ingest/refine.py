@@ -21,11 +21,14 @@ from barograph.settings import Settings
 from barograph.state.ledger import Batch
 from barograph.transforms import cleaning, windowing
 from barograph.transforms.places import Places
+from barograph.transforms.summing import Summing
 from barograph.windows import Window, merged
 
 
 def places_of(settings: Settings, sites: Sequence[Site]) -> Places:
-    return Places.of_sites(sites, settings.default_site, settings.ingest.default_cadence)
+    how = settings.windows
+    summing = Summing(how.size, how.slide, tuple(how.rollups), how.statistics_of)
+    return Places.of_sites(sites, settings.default_site, settings.ingest.default_cadence, summing)
 
 
 def refined(
@@ -56,7 +59,10 @@ def refine(
     near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in touched))
     near.persist()
     try:
-        yield near.where(inside(touched)), windowing.windows(near).where(inside(touched, "start", "end"))
+        yield (
+            near.where(inside(touched)),
+            windowing.windows(near, places.summing).where(inside(touched, "start", "end")),
+        )
     finally:
         near.unpersist()
 

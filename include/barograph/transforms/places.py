@@ -7,16 +7,7 @@ from dataclasses import dataclass, field
 
 from barograph.metrics import metric as metric_named
 from barograph.registry import UNREGISTERED, Device, Site
-
-WINDOW = 60
-SLIDE = 5
-"""Seconds: the shipped window. A device with a cadence above 10 s slides by its cadence instead."""
-
-
-def shape(cadence: float) -> tuple[int, int]:
-    """Size and slide in seconds of the sliding windows of a device with this cadence."""
-    slide = SLIDE if cadence <= 2 * SLIDE else max(SLIDE, round(cadence))
-    return max(WINDOW, slide), slide
+from barograph.transforms.summing import SHIPPED, Summing
 
 
 @dataclass(frozen=True)
@@ -27,12 +18,14 @@ class Place:
     """Seconds between two frames."""
     valid: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Ranges of measuring points that have one of their own."""
+    summing: Summing = SHIPPED
     timezone: str = "UTC"
     """Of the site: its days are local."""
 
     @property
     def shape(self) -> tuple[int, int]:
-        return shape(self.cadence)
+        """Size and slide in seconds of its sliding windows."""
+        return self.summing.shape(self.cadence)
 
     def range_of(self, metric: str) -> tuple[float, float]:
         """What lies outside cannot have been measured there."""
@@ -47,14 +40,23 @@ class Places:
     stranger: Place
 
     @classmethod
-    def of_sites(cls, sites: Sequence[Site], default_site: str | None, default_cadence: float) -> Places:
+    def of_sites(
+        cls, sites: Sequence[Site], default_site: str | None, default_cadence: float, summing: Summing = SHIPPED
+    ) -> Places:
         """`default_site` None is the first one."""
-        registered = {device.device: _place(site, device) for site in sites for device in site.devices}
+        registered = {device.device: _place(site, device, summing) for site in sites for device in site.devices}
         home = next((site for site in sites if site.site == default_site), sites[0])
-        return cls(registered, Place(default_site or home.site, UNREGISTERED, default_cadence, timezone=home.timezone))
+        stranger = Place(
+            default_site or home.site, UNREGISTERED, default_cadence, summing=summing, timezone=home.timezone
+        )
+        return cls(registered, stranger)
 
     def of(self, device: str | None) -> Place:
         return self.registered.get(device or "", self.stranger)
+
+    @property
+    def summing(self) -> Summing:
+        return self.stranger.summing
 
     @property
     def longest_window(self) -> int:
@@ -62,10 +64,10 @@ class Places:
         return max(place.shape[0] for place in (*self.registered.values(), self.stranger))
 
 
-def _place(site: Site, device: Device) -> Place:
+def _place(site: Site, device: Device, summing: Summing) -> Place:
     valid = {}
     for metric, point in device.points.items():
         low, high = metric_named(metric).valid
         own_low, own_high = point.valid_min, point.valid_max
         valid[metric] = (low if own_low is None else own_low, high if own_high is None else own_high)
-    return Place(site.site, device.zone, device.cadence, valid, site.timezone)
+    return Place(site.site, device.zone, device.cadence, valid, summing, site.timezone)

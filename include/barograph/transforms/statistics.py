@@ -1,17 +1,23 @@
-"""Statistics of many stretches of time over the readings of one measuring point, with numpy.
+"""Statistics of many stretches of time at once, with numpy, over the readings of many measuring points.
 
-    times        0    10   20   30   40          microseconds, ascending
-    values       4.1  4.2  nan  4.4  99
-    flags        1    1    9    1    4
-    [0, 20)      `-----'
-    [10, 50)          `-----------------'
+    values       4.1  4.2  nan  4.4  99   7.0  7.1      in order of point and time
+    flags        1    1    9    1    4    1    1
+    [0, 2)       `-----'
+    [1, 5)            `-----------------'
+    [5, 7)                                `-----'       the next point
 
-The same readings give the same bits, whichever batch or day they came with: sums go through them in order of time.
+The same readings give the same bits, whichever batch or day they came with: sums go through the values of a stretch in
+the order of time, and nothing of any other stretch enters them.
+
+The mean is corrected by the mean of what is left over, and the variance by its square (the corrected two-pass
+algorithm: Chan, Golub, LeVeque, "Algorithms for computing the sample variance", 1983), so a mean is off by no more than
+the last place of the largest value, and that of a constant is the constant. The slope is that of least squares, of
+times that are centred. Percentiles lie between the two nearest values in proportion (Hyndman and Fan, 1996, type 7).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,67 +26,119 @@ from numpy.typing import NDArray
 
 from barograph.readings import FAIL, GOOD, MISSING, SUSPECT
 
-Times = NDArray[np.int64]
+Whole = NDArray[np.int64]
+Numbers = NDArray[np.float64]
 Columns = dict[str, NDArray[Any]]
 
 FLAGS = {"good": GOOD, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}
-AT_ONCE = 4_000_000
+HOUR = 3_600_000_000
+"""Microseconds: a slope is per hour."""
+
+AT_ONCE = 500_000
 """Values that are spread out at one time; a reading is in as many stretches as overlap there."""
 
 
-def statistics(times: Times, values: NDArray[np.float64], flags: NDArray[Any], starts: Times, ends: Times) -> Columns:
-    """Statistics of each `[start, end)`; those without any reading are left out.
+def statistics(
+    times: Whole,
+    values: Numbers,
+    flags: NDArray[Any],
+    low: Whole,
+    high: Whole,
+    entering: Sequence[int] = (GOOD,),
+    percentiles: Sequence[int] = (),
+) -> Columns:
+    """Statistics of each `[low, high)`, places in `times`, `values` and `flags`.
 
-    Counts are of all readings, by flag; everything else is of the good ones, and nan where there are none.
+    `count` is of all readings and the sum of the five counts by flag; `used` counts the values with a flag of
+    `entering`. Everything else is of those, and nan where there are none or where no float64 can hold it.
     """
-    low, high = np.searchsorted(times, starts), np.searchsorted(times, ends)
-    held = high > low
-    low, high = low[held], high[held]
-    found: Columns = {"start": starts[held], "end": ends[held], "count": high - low}
+    found: Columns = {"count": high - low}
     for name, flag in FLAGS.items():
-        before = np.concatenate(([0], np.cumsum(flags == flag)))
-        found[name] = before[high] - before[low]
-        if flag == GOOD:
-            low_good, high_good = before[low], before[high]
-    good = values[flags == GOOD]
-    parts = [_summed(good, low_good[part], high_good[part]) for part in _parts(found["good"])]
-    names = ("min", "max", "mean", "median", "stddev", "first", "last")
-    return found | {name: np.concatenate([part[name] for part in parts] or [np.empty(0)]) for name in names}
+        found[name] = _inside(flags == flag, low, high)[0]
+    found["unknown"] = found["count"] - sum(found[name] for name in FLAGS)
+    usable = np.isin(flags, entering) & np.isfinite(values)
+    found["used"], first = _inside(usable, low, high)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return found | _of_values(times[usable], values[usable], first, found["used"], percentiles)
 
 
-def _parts(counts: NDArray[np.int64]) -> Iterator[slice]:
-    """Slices of stretches that hold about AT_ONCE values together."""
-    cut = np.searchsorted(np.cumsum(counts), np.arange(AT_ONCE, counts.sum() + AT_ONCE, AT_ONCE)) + 1
-    edges = [0, *np.unique(np.minimum(cut, len(counts))).tolist()]
-    if edges[-1] != len(counts):
-        edges.append(len(counts))
-    yield from (slice(first, last) for first, last in pairwise(edges))
+def _inside(which: NDArray[np.bool_], low: Whole, high: Whole) -> tuple[Whole, Whole]:
+    """How many of `which` lie in each `[low, high)`, and how many before it."""
+    before = np.concatenate(([0], np.cumsum(which)))
+    return before[high] - before[low], before[low]
 
 
-def _summed(good: NDArray[np.float64], low: Times, high: Times) -> Columns:
-    """Statistics of each good[low:high]."""
-    some = high > low
-    n = (high - low)[some]
-    first = np.concatenate(([0], np.cumsum(n)))[:-1]
-    # The values of all stretches one after the other: value `first[k] + i` is good[low[k] + i].
-    spread = good[np.arange(n.sum()) - np.repeat(first - low[some], n)]
-    in_size = spread[np.lexsort((spread, np.repeat(np.arange(len(n)), n)))]
-    mean = _sums(spread, first) / n
-    squares = _sums((spread - np.repeat(mean, n)) ** 2, first)
-    found = {
-        "min": in_size[first],
-        "max": in_size[first + n - 1],
-        "mean": mean,
-        "median": (in_size[first + (n - 1) // 2] + in_size[first + n // 2]) / 2,
-        "stddev": np.where(n > 1, np.sqrt(squares / np.maximum(n - 1, 1)), np.nan),
-        "first": spread[first],
-        "last": spread[first + n - 1],
-    }
-    whole = {name: np.full(len(low), np.nan) for name in found}
-    for name, column in found.items():
-        whole[name][some] = column
+def _of_values(times: Whole, values: Numbers, first: Whole, n: Whole, percentiles: Sequence[int]) -> Columns:
+    """Statistics of each `n` values from `first` on."""
+    order = np.argsort(values, kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    in_size = values[order]
+    some = np.flatnonzero(n)
+    parts = [_part(times, values, rank, in_size, first[one], n[one], percentiles) for one in _parts(some, n)]
+    names = ("min", "max", "mean", "median", "stddev", "first", "last", "slope", *map(percentile_name, percentiles))
+    whole: Columns = {}
+    for name in names:
+        whole[name] = np.full(len(n), np.nan)
+        if parts:
+            whole[name][some] = np.concatenate([part[name] for part in parts])
+            whole[name][~np.isfinite(whole[name])] = np.nan
     return whole
 
 
-def _sums(values: NDArray[np.float64], first: Times) -> NDArray[np.float64]:
-    return np.add.reduceat(values, first) if len(first) else np.empty(0)
+def percentile_name(percent: int) -> str:
+    return f"p{percent:02d}"
+
+
+def _parts(some: Whole, n: Whole) -> Iterator[Whole]:
+    """The stretches in runs that hold about AT_ONCE values together."""
+    runs = np.cumsum(n[some]) // AT_ONCE
+    edges = [0, *(np.flatnonzero(np.diff(runs)) + 1).tolist(), len(some)]
+    yield from (some[start:end] for start, end in pairwise(edges) if end > start)
+
+
+def _part(
+    times: Whole, values: Numbers, rank: Whole, in_size: Numbers, first: Whole, n: Whole, percentiles: Sequence[int]
+) -> Columns:
+    """As `_of_values`, where each stretch has values. `in_size[rank]` are the values."""
+    ends = np.cumsum(n)
+    begins = ends - n
+    # The values of all stretches one after the other: `begins[k] + i` is the place of values[first[k] + i].
+    places = np.arange(ends[-1]) + np.repeat(first - begins, n)
+    spread = values[places]
+
+    # One number tells stretch and size, and numbers are sorted many times faster than pairs.
+    base = np.arange(len(n)) * len(rank)
+    sized = np.sort(rank[places] + np.repeat(base, n))
+
+    def in_order(place: Whole) -> Numbers:
+        return np.asarray(in_size[sized[begins + place] - base])
+
+    least, most = in_order(np.zeros_like(n)), in_order(n - 1)
+    nearly = np.add.reduceat(spread, begins) / n
+    off = spread - np.repeat(nearly, n)
+    left_over = np.add.reduceat(off, begins) / n
+    squares = np.add.reduceat(off * off, begins) - n * left_over**2
+
+    since = (times[places] - np.repeat(times[first], n)).astype(float)
+    since -= np.repeat(np.add.reduceat(since, begins) / n, n)
+    spent = np.add.reduceat(since * since, begins)
+    rise = np.add.reduceat(since * off, begins)
+    varied = spent > 0
+    found = {
+        "min": least,
+        "max": most,
+        "mean": np.clip(nearly + left_over, least, most),
+        "median": (in_order((n - 1) // 2) + in_order(n // 2)) / 2,
+        "stddev": np.sqrt(np.maximum(squares, 0) / np.maximum(n - 1, 1)),
+        "first": spread[begins],
+        "last": spread[ends - 1],
+        "slope": np.where(varied, rise / np.where(varied, spent, 1) * HOUR, np.nan),
+    }
+    found["stddev"][n < 2] = np.nan
+    for percent in percentiles:
+        place = (n - 1) * (percent / 100)
+        below = np.floor(place).astype(np.int64)
+        lower, upper = in_order(below), in_order(np.minimum(below + 1, n - 1))
+        found[percentile_name(percent)] = lower + (place - below) * (upper - lower)
+    return found

@@ -1,116 +1,147 @@
-"""Refined readings to statistics over time: sliding windows, and rollups by minute, hour and local day."""
+"""Refined readings to statistics over time: sliding windows, and rollups by minute, hour and local day.
+
+The same two functions of Arrow tables serve the live minute, the settled day and history; Spark only hands them rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from barograph.schemas import STATISTICS
-from barograph.transforms.statistics import Columns, Times, statistics
-from barograph.windows import EPOCH, Window, microseconds
+from barograph.schemas import PERCENTILES, STATISTICS
+from barograph.transforms.statistics import Numbers, Whole, statistics
+from barograph.transforms.stretches import SECOND, Stretches, rolled, sliding
+from barograph.transforms.summing import Summing
 
-SECOND = 1_000_000
-TICK = timedelta(microseconds=1)
 KEYS = ("site", "zone", "device", "metric")
 FACTS = ("cadence", "size", "slide")
+NEEDED = (*KEYS, *FACTS, "time", "value", "flag")
+"""What a refined table must have: `cadence`, `size` and `slide` in seconds."""
+
 COLUMNS = f"site string, zone string, device string, metric string, start timestamp, end timestamp, {STATISTICS}"
+TIME = pa.timestamp("us", tz="UTC")
+BUCKETS = 64
+"""Groups that Spark makes of all devices: handing over a group costs milliseconds, and it must fit into memory."""
 
-Bounds = tuple[Times, Times]
-"""Starts and ends of stretches of time, in microseconds."""
+
+def windows(refined: DataFrame, summing: Summing) -> DataFrame:
+    """`windows_of` on Spark."""
+    return _in_buckets(refined, lambda rows: windows_of(rows, summing), COLUMNS)
 
 
-def windows(refined: DataFrame) -> DataFrame:
+def rollups(refined: DataFrame, timezone: str, summing: Summing) -> DataFrame:
+    """`rollups_of` on Spark."""
+    columns = f"{COLUMNS}, {PERCENTILES}, period string"
+    return _in_buckets(refined, lambda rows: rollups_of(rows, timezone, summing), columns)
+
+
+def _in_buckets(refined: DataFrame, function: Callable[[pa.Table], pa.Table], columns: str) -> DataFrame:
+    bucket = F.pmod(F.xxhash64("device"), F.lit(BUCKETS))
+    return refined.select(*NEEDED).groupBy(bucket).applyInArrow(function, columns)
+
+
+def windows_of(refined: pa.Table, summing: Summing) -> pa.Table:
     """Half-open windows `[end - size, end)`, `end` a multiple of `slide` since the epoch; empty ones are absent.
 
-    `size` and `slide` are columns, in seconds: a reading lies in size / slide windows.
+    A reading lies in size / slide windows. The order of the rows does not matter.
     """
-
-    def summed(key: tuple[Any, ...], readings: pa.Table) -> pa.Table:
-        _, size, slide = (fact.as_py() for fact in key[len(KEYS) :])
-        return _table(key, _statistics(readings, lambda times: sliding(times, size, slide)))
-
-    return _each_point(refined, summed, COLUMNS)
+    readings = _Readings.of(refined)
+    size, slide = (_whole(readings.points[name]) * SECOND for name in ("size", "slide"))
+    return readings.summed(sliding(readings.point, readings.times, size, slide), summing)
 
 
-def rollups(refined: DataFrame, periods: Iterable[str], timezone: str) -> DataFrame:
-    """Statistics by `minute` and `hour` of UTC, and by `day` (local in `timezone`: 23 or 25 hours at DST)."""
-    bounds = {period: _local_days(timezone) if period == "day" else _periods(period) for period in periods}
+def rollups_of(refined: pa.Table, timezone: str, summing: Summing) -> pa.Table:
+    """Statistics by `minute`, `hour` and `day` (local in `timezone`), as `summing` and a point's cadence have it.
 
-    def summed(key: tuple[Any, ...], readings: pa.Table) -> pa.Table:
-        return pa.concat_tables(
-            _table(key, _statistics(readings, bounds[period]), period=period) for period in bounds
+    All of them are made from the readings: medians and percentiles have no parts that could be merged.
+    """
+    readings = _Readings.of(refined)
+    periods = [set(summing.periods(cadence.as_py())) for cadence in readings.points["cadence"]]
+    tables = []
+    for period in summing.rollups:
+        ours = np.array([period in each for each in periods], bool)[readings.point]
+        stretches = rolled(period, readings.point[ours], readings.times[ours], timezone)
+        rows = readings.summed(stretches, summing, (5, 95))
+        tables.append(rows.append_column("period", pa.array([period] * len(rows), pa.string())))
+    return pa.concat_tables(tables)
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """The readings of many measuring points, in the order of point and time."""
+
+    points: pa.Table
+    """KEYS and FACTS of each."""
+    point: Whole
+    times: Whole
+    values: Numbers
+    flags: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, refined: pa.Table) -> _Readings:
+        point, points = _points(refined.select([*KEYS, *FACTS]))
+        times = np.asarray(refined["time"].cast(pa.int64()).to_numpy(), np.int64)
+        values = refined["value"].to_numpy().astype(float)
+        flags = _whole(refined["flag"])
+        order = np.lexsort((values, times, point))
+        return cls(points, point[order], times[order], values[order], flags[order])
+
+    def summed(self, stretches: Stretches, summing: Summing, percentiles: tuple[int, ...] = ()) -> pa.Table:
+        """Rows of COLUMNS (and percentiles); a statistic that nothing is known of is null."""
+        low, high = self._bounds(stretches)
+        held = high > low
+        stretches = stretches[held]
+        found = statistics(
+            self.times, self.values, self.flags, low[held], high[held], summing.flags, percentiles
         )  # fmt: skip
+        cadence = self.points["cadence"].to_numpy()[stretches.point]
+        found["expected"] = stretches.seconds / cadence
+        found["completeness"] = np.minimum(found["used"] / found["expected"], 1.0)
 
-    return _each_point(refined, summed, f"{COLUMNS}, period string")
+        rows = self.points.select(KEYS).take(pa.array(stretches.point))
+        rows = rows.append_column("start", pa.array(stretches.start, TIME))
+        rows = rows.append_column("end", pa.array(stretches.end, TIME))
+        names = STATISTICS if not percentiles else f"{STATISTICS}, {PERCENTILES}"
+        for name in (column.split()[0] for column in names.split(",")):
+            whole = found[name].dtype.kind == "i"
+            column = pa.array(found[name], pa.int64() if whole else pa.float64(), from_pandas=True)
+            rows = rows.append_column(name, column)
+        return rows
 
+    def _bounds(self, stretches: Stretches) -> tuple[Whole, Whole]:
+        """The places of the first reading in each stretch, and of the first after it."""
+        moments, rank = np.unique(self.times, return_inverse=True)
+        each = len(moments) + 1
+        places = self.point * each + rank
 
-def _each_point(refined: DataFrame, summed: Callable[[tuple[Any, ...], pa.Table], pa.Table], columns: str) -> DataFrame:
-    """Apply `summed` to the readings of each device and metric."""
-    readings = refined.select(*KEYS, *FACTS, "time", "value", "flag")
-    return readings.groupBy(*KEYS, *FACTS).applyInArrow(summed, columns)
+        def place(edge: Whole) -> Whole:
+            return np.searchsorted(places, stretches.point * each + np.searchsorted(moments, edge))
 
-
-def _statistics(readings: pa.Table, bounds: Callable[[Times], Bounds]) -> Columns:
-    times = readings["time"].cast(pa.int64()).to_numpy()
-    values = readings["value"].to_numpy().astype(float)
-    flags = readings["flag"].to_numpy()
-    order = np.lexsort((values, times))
-    times, values, flags = times[order], values[order], flags[order]
-    return statistics(times, values, flags, *bounds(times))
-
-
-def _table(key: tuple[Any, ...], found: Columns, **more: str) -> pa.Table:
-    """Rows of COLUMNS; a statistic that nothing is known of is null."""
-    cadence = key[len(KEYS)].as_py()
-    expected = (found["end"] - found["start"]) / SECOND / cadence
-    found = found | {"expected": expected, "completeness": np.minimum(found["good"] / expected, 1.0)}
-    size = len(expected)
-    columns: dict[str, pa.Array] = {
-        name: pa.array([value.as_py()] * size, pa.string()) for name, value in zip(KEYS, key, strict=False)
-    }
-    for name in ("start", "end"):
-        columns[name] = pa.array(found[name], pa.timestamp("us", tz="UTC"))
-    for name in (column.split()[0] for column in STATISTICS.split(",")):
-        whole = found[name].dtype.kind == "i"
-        columns[name] = pa.array(found[name], pa.int64() if whole else pa.float64(), from_pandas=True)
-    columns |= {name: pa.array([text] * size, pa.string()) for name, text in more.items()}
-    return pa.table(columns)
+        return place(stretches.start), place(stretches.end)
 
 
-def sliding(times: Times, size: float, slide: float) -> Bounds:
-    """Of all windows of `size` seconds that end at a multiple of `slide`: those with one of `times` in them."""
-    length, step = round(size * SECOND), round(slide * SECOND)
-    first = (times // step + 1) * step
-    ends = np.unique(first[:, None] + np.arange(0, length, step)[None, :])
-    return ends - length, ends
+def _points(columns: pa.Table) -> tuple[Whole, pa.Table]:
+    """A number for each row, the same for the same point, in the order of the points; and the points."""
+    number = np.zeros(len(columns), np.int64)
+    for column in columns.columns:
+        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+        number = number * len(encoded.dictionary) + encoded.indices.to_numpy()
+        if len(number) and number.max() >= 1 << 31:
+            number = np.unique(number, return_inverse=True)[1]
+    _, first, number = np.unique(number, return_index=True, return_inverse=True)
+    points = columns.take(pa.array(first))
+    in_order = pc.sort_indices(points, [(name, "ascending") for name in points.column_names]).to_numpy()
+    rank = np.empty(len(in_order), np.int64)
+    rank[in_order] = np.arange(len(in_order))
+    return rank[number], points.take(pa.array(in_order))
 
 
-def _periods(period: str) -> Callable[[Times], Bounds]:
-    length = {"minute": 60, "hour": 3600}[period] * SECOND
-
-    def bounds(times: Times) -> Bounds:
-        starts = np.unique(times // length) * length
-        return starts, starts + length
-
-    return bounds
-
-
-def _local_days(timezone: str) -> Callable[[Times], Bounds]:
-    def bounds(times: Times) -> Bounds:
-        # No zone has ever changed its clocks but at a quarter of an hour.
-        quarters = np.unique(times // (900 * SECOND)) * 900
-        moments = (EPOCH + timedelta(seconds=int(quarter)) for quarter in quarters)
-        days = sorted({day for moment in moments for day in Window(moment, moment + TICK).local_days(timezone)})
-        edges = [Window.local_day(day, timezone) for day in days]
-        return _array(day.start for day in edges), _array(day.end for day in edges)
-
-    return bounds
-
-
-def _array(moments: Iterable[datetime]) -> Times:
-    return np.array([microseconds(moment) for moment in moments], np.int64)
+def _whole(column: pa.ChunkedArray) -> Whole:
+    return np.asarray(column.to_numpy(), np.int64)

@@ -9,6 +9,7 @@ import pytest
 from barograph import readings as words
 from barograph.transforms import cleaning, windowing
 from barograph.transforms.places import Place, Places
+from barograph.transforms.summing import Summing
 from barograph.windows import Window
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -104,7 +105,7 @@ def test_every_sliding_window_holds_what_a_plain_loop_finds(refine):
 
     found = {
         (row.device, round((row.end.replace(tzinfo=UTC) - NOON).total_seconds())): row
-        for row in windowing.windows(refine(rows)).collect()
+        for row in windowing.windows(refine(rows), Summing()).collect()
     }
 
     assert expected.keys() == found.keys()
@@ -119,14 +120,18 @@ def test_every_sliding_window_holds_what_a_plain_loop_finds(refine):
 
 
 def test_only_good_values_enter_statistics(refine):
-    row = windowing.rollups(refine([reading(0, 1.0), reading(10, 200.0, offset=1)]), ["minute"], "UTC").first()
+    row = windowing.rollups(
+        refine([reading(0, 1.0), reading(10, 200.0, offset=1)]), "UTC", Summing(rollups=("minute",))
+    ).first()
 
     assert (2, 1, 1, 1.0, 1.0) == (row["count"], row.good, row.fail, row.max, row.mean)
 
 
 def test_a_window_of_bad_values_alone_has_counts_and_no_statistics(refine):
     """A sensor that fails for a minute must not stop the batch of all others."""
-    row = windowing.rollups(refine([reading(0, None), reading(10, 200.0, offset=1)]), ["minute"], "UTC").first()
+    row = windowing.rollups(
+        refine([reading(0, None), reading(10, 200.0, offset=1)]), "UTC", Summing(rollups=("minute",))
+    ).first()
 
     assert (2, 0, 1, 1) == (row["count"], row.good, row.fail, row.missing)
     assert [None] * 7 == [row[name] for name in ("min", "max", "mean", "median", "stddev", "first", "last")]
@@ -140,6 +145,6 @@ def test_a_local_day_of_23_hours_is_complete_with_23_hours_of_readings(refine):
         for n in range(23 * 360)
     ]
 
-    days = windowing.rollups(refine(rows), ["day"], "Europe/Berlin").collect()
+    days = windowing.rollups(refine(rows), "Europe/Berlin", Summing(rollups=("day",))).collect()
 
     assert [(23 * 360, 1.0)] == [(row["count"], row.completeness) for row in days]
