@@ -34,56 +34,96 @@ FLAGS = {"good": GOOD, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}
 HOUR = 3_600_000_000
 """Microseconds: a slope is per hour."""
 
+NAMES = ("min", "max", "mean", "median", "stddev", "first", "last", "slope")
+
 AT_ONCE = 500_000
 """Values that are spread out at one time; a reading is in as many stretches as overlap there."""
 
 
-def statistics(
-    times: Whole,
-    values: Numbers,
-    flags: NDArray[Any],
-    low: Whole,
-    high: Whole,
-    entering: Sequence[int] = (GOOD,),
-    percentiles: Sequence[int] = (),
-) -> Columns:
-    """Statistics of each `[low, high)`, places in `times`, `values` and `flags`.
+class Sample:
+    """Readings in order of point and time, ready to be summed up over many stretches.
 
-    `count` is of all readings and the sum of the five counts by flag; `used` counts the values with a flag of
-    `entering`. Everything else is of those, and nan where there are none or where no float64 can hold it.
+    Values with a flag of `entering` enter statistics, unless no float64 holds them.
     """
-    found: Columns = {"count": high - low}
-    for name, flag in FLAGS.items():
-        found[name] = _inside(flags == flag, low, high)[0]
-    found["unknown"] = found["count"] - sum(found[name] for name in FLAGS)
-    usable = np.isin(flags, entering) & np.isfinite(values)
-    found["used"], first = _inside(usable, low, high)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return found | _of_values(times[usable], values[usable], first, found["used"], percentiles)
+
+    def __init__(self, times: Whole, values: Numbers, flags: NDArray[Any], entering: Sequence[int]) -> None:
+        usable = np.isin(flags, entering) & np.isfinite(values)
+        self.times, self.values = times[usable], values[usable]
+        self.before = {name: _before(flags == flag) for name, flag in FLAGS.items()}
+        self.before["used"] = _before(usable)
+        order = np.argsort(self.values, kind="stable")
+        self.in_size = self.values[order]
+        self.rank = np.empty(len(order), np.int64)
+        """Of each value; `in_size[rank]` are the values."""
+        self.rank[order] = np.arange(len(order))
+
+    def statistics(self, low: Whole, high: Whole, percentiles: Sequence[int] = ()) -> Columns:
+        """Statistics of each `[low, high)`, places of readings.
+
+        `count` is of all readings and the sum of the five counts by flag; `used` counts the values that enter.
+        Everything else is of those, and nan where there are none or where no float64 can hold it.
+        """
+        found: Columns = {name: before[high] - before[low] for name, before in self.before.items()}
+        found["count"] = high - low
+        found["unknown"] = found["count"] - sum(found[name] for name in FLAGS)
+        first, n = self.before["used"][low], found["used"]
+        some = np.flatnonzero(n)
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = [self._part(first[part], n[part], percentiles) for part in _parts(some, n)]
+        for name in (*NAMES, *map(percentile_name, percentiles)):
+            found[name] = np.full(len(n), np.nan)
+            if parts:
+                found[name][some] = np.concatenate([part[name] for part in parts])
+                found[name][~np.isfinite(found[name])] = np.nan
+        return found
+
+    def _part(self, first: Whole, n: Whole, percentiles: Sequence[int]) -> Columns:
+        """Statistics of each `n` values from `first` on; there is none without a value."""
+        ends = np.cumsum(n)
+        begins = ends - n
+        # The values of all stretches one after the other: `begins[k] + i` is the place of values[first[k] + i].
+        places = np.arange(ends[-1]) + np.repeat(first - begins, n)
+        spread = self.values[places]
+
+        # One number tells stretch and size, and numbers are sorted many times faster than pairs.
+        base = np.arange(len(n)) * len(self.rank)
+        sized = np.sort(self.rank[places] + np.repeat(base, n))
+
+        def in_order(place: Whole) -> Numbers:
+            return np.asarray(self.in_size[sized[begins + place] - base])
+
+        least, most = in_order(np.zeros_like(n)), in_order(n - 1)
+        nearly = np.add.reduceat(spread, begins) / n
+        off = spread - np.repeat(nearly, n)
+        left_over = np.add.reduceat(off, begins) / n
+        squares = np.add.reduceat(off * off, begins) - n * left_over**2
+
+        since = (self.times[places] - np.repeat(self.times[first], n)).astype(float)
+        since -= np.repeat(np.add.reduceat(since, begins) / n, n)
+        spent = np.add.reduceat(since * since, begins)
+        rise = np.add.reduceat(since * off, begins)
+        varied = spent > 0
+        found = {
+            "min": least,
+            "max": most,
+            "mean": np.clip(nearly + left_over, least, most),
+            "median": (in_order((n - 1) // 2) + in_order(n // 2)) / 2,
+            "stddev": np.sqrt(np.maximum(squares, 0) / np.maximum(n - 1, 1)),
+            "first": spread[begins],
+            "last": spread[ends - 1],
+            "slope": np.where(varied, rise / np.where(varied, spent, 1) * HOUR, np.nan),
+        }
+        found["stddev"][n < 2] = np.nan
+        for percent in percentiles:
+            place = (n - 1) * (percent / 100)
+            below = np.floor(place).astype(np.int64)
+            lower, upper = in_order(below), in_order(np.minimum(below + 1, n - 1))
+            found[percentile_name(percent)] = lower + (place - below) * (upper - lower)
+        return found
 
 
-def _inside(which: NDArray[np.bool_], low: Whole, high: Whole) -> tuple[Whole, Whole]:
-    """How many of `which` lie in each `[low, high)`, and how many before it."""
-    before = np.concatenate(([0], np.cumsum(which)))
-    return before[high] - before[low], before[low]
-
-
-def _of_values(times: Whole, values: Numbers, first: Whole, n: Whole, percentiles: Sequence[int]) -> Columns:
-    """Statistics of each `n` values from `first` on."""
-    order = np.argsort(values, kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    in_size = values[order]
-    some = np.flatnonzero(n)
-    parts = [_part(times, values, rank, in_size, first[one], n[one], percentiles) for one in _parts(some, n)]
-    names = ("min", "max", "mean", "median", "stddev", "first", "last", "slope", *map(percentile_name, percentiles))
-    whole: Columns = {}
-    for name in names:
-        whole[name] = np.full(len(n), np.nan)
-        if parts:
-            whole[name][some] = np.concatenate([part[name] for part in parts])
-            whole[name][~np.isfinite(whole[name])] = np.nan
-    return whole
+def _before(which: NDArray[np.bool_]) -> Whole:
+    return np.concatenate(([0], np.cumsum(which)))
 
 
 def percentile_name(percent: int) -> str:
@@ -95,50 +135,3 @@ def _parts(some: Whole, n: Whole) -> Iterator[Whole]:
     runs = np.cumsum(n[some]) // AT_ONCE
     edges = [0, *(np.flatnonzero(np.diff(runs)) + 1).tolist(), len(some)]
     yield from (some[start:end] for start, end in pairwise(edges) if end > start)
-
-
-def _part(
-    times: Whole, values: Numbers, rank: Whole, in_size: Numbers, first: Whole, n: Whole, percentiles: Sequence[int]
-) -> Columns:
-    """As `_of_values`, where each stretch has values. `in_size[rank]` are the values."""
-    ends = np.cumsum(n)
-    begins = ends - n
-    # The values of all stretches one after the other: `begins[k] + i` is the place of values[first[k] + i].
-    places = np.arange(ends[-1]) + np.repeat(first - begins, n)
-    spread = values[places]
-
-    # One number tells stretch and size, and numbers are sorted many times faster than pairs.
-    base = np.arange(len(n)) * len(rank)
-    sized = np.sort(rank[places] + np.repeat(base, n))
-
-    def in_order(place: Whole) -> Numbers:
-        return np.asarray(in_size[sized[begins + place] - base])
-
-    least, most = in_order(np.zeros_like(n)), in_order(n - 1)
-    nearly = np.add.reduceat(spread, begins) / n
-    off = spread - np.repeat(nearly, n)
-    left_over = np.add.reduceat(off, begins) / n
-    squares = np.add.reduceat(off * off, begins) - n * left_over**2
-
-    since = (times[places] - np.repeat(times[first], n)).astype(float)
-    since -= np.repeat(np.add.reduceat(since, begins) / n, n)
-    spent = np.add.reduceat(since * since, begins)
-    rise = np.add.reduceat(since * off, begins)
-    varied = spent > 0
-    found = {
-        "min": least,
-        "max": most,
-        "mean": np.clip(nearly + left_over, least, most),
-        "median": (in_order((n - 1) // 2) + in_order(n // 2)) / 2,
-        "stddev": np.sqrt(np.maximum(squares, 0) / np.maximum(n - 1, 1)),
-        "first": spread[begins],
-        "last": spread[ends - 1],
-        "slope": np.where(varied, rise / np.where(varied, spent, 1) * HOUR, np.nan),
-    }
-    found["stddev"][n < 2] = np.nan
-    for percent in percentiles:
-        place = (n - 1) * (percent / 100)
-        below = np.floor(place).astype(np.int64)
-        lower, upper = in_order(below), in_order(np.minimum(below + 1, n - 1))
-        found[percentile_name(percent)] = lower + (place - below) * (upper - lower)
-    return found

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from barograph.schemas import PERCENTILES, STATISTICS
-from barograph.transforms.statistics import Numbers, Whole, statistics
+from barograph.transforms.statistics import Sample, Whole
 from barograph.transforms.stretches import SECOND, Stretches, rolled, sliding
 from barograph.transforms.summing import Summing
 
@@ -52,9 +51,9 @@ def windows_of(refined: pa.Table, summing: Summing) -> pa.Table:
 
     A reading lies in size / slide windows. The order of the rows does not matter.
     """
-    readings = _Readings.of(refined)
+    readings = _Readings.of(refined, summing)
     size, slide = (_whole(readings.points[name]) * SECOND for name in ("size", "slide"))
-    return readings.summed(sliding(readings.point, readings.times, size, slide), summing)
+    return readings.summed(sliding(readings.point, readings.times, size, slide))
 
 
 def rollups_of(refined: pa.Table, timezone: str, summing: Summing) -> pa.Table:
@@ -62,13 +61,13 @@ def rollups_of(refined: pa.Table, timezone: str, summing: Summing) -> pa.Table:
 
     All of them are made from the readings: medians and percentiles have no parts that could be merged.
     """
-    readings = _Readings.of(refined)
+    readings = _Readings.of(refined, summing)
     periods = [set(summing.periods(cadence.as_py())) for cadence in readings.points["cadence"]]
     tables = []
     for period in summing.rollups:
         ours = np.array([period in each for each in periods], bool)[readings.point]
         stretches = rolled(period, readings.point[ours], readings.times[ours], timezone)
-        rows = readings.summed(stretches, summing, (5, 95))
+        rows = readings.summed(stretches, (5, 95))
         tables.append(rows.append_column("period", pa.array([period] * len(rows), pa.string())))
     return pa.concat_tables(tables)
 
@@ -81,26 +80,27 @@ class _Readings:
     """KEYS and FACTS of each."""
     point: Whole
     times: Whole
-    values: Numbers
-    flags: NDArray[np.int64]
+    sample: Sample
 
     @classmethod
-    def of(cls, refined: pa.Table) -> _Readings:
+    def of(cls, refined: pa.Table, summing: Summing) -> _Readings:
         point, points = _points(refined.select([*KEYS, *FACTS]))
         times = np.asarray(refined["time"].cast(pa.int64()).to_numpy(), np.int64)
         values = refined["value"].to_numpy().astype(float)
-        flags = _whole(refined["flag"])
-        order = np.lexsort((values, times, point))
-        return cls(points, point[order], times[order], values[order], flags[order])
+        # What was refined comes device by device in order of time, and then this is all there is to do.
+        order = np.argsort(point, kind="stable")
+        same = np.diff(point[order]) == 0
+        if (np.diff(times[order])[same] <= 0).any():
+            order = np.lexsort((values, times, point))
+        point, times = point[order], times[order]
+        return cls(points, point, times, Sample(times, values[order], _whole(refined["flag"])[order], summing.flags))
 
-    def summed(self, stretches: Stretches, summing: Summing, percentiles: tuple[int, ...] = ()) -> pa.Table:
+    def summed(self, stretches: Stretches, percentiles: tuple[int, ...] = ()) -> pa.Table:
         """Rows of COLUMNS (and percentiles); a statistic that nothing is known of is null."""
         low, high = self._bounds(stretches)
         held = high > low
         stretches = stretches[held]
-        found = statistics(
-            self.times, self.values, self.flags, low[held], high[held], summing.flags, percentiles
-        )  # fmt: skip
+        found = self.sample.statistics(low[held], high[held], percentiles)
         cadence = self.points["cadence"].to_numpy()[stretches.point]
         found["expected"] = stretches.seconds / cadence
         found["completeness"] = np.minimum(found["used"] / found["expected"], 1.0)
