@@ -32,7 +32,7 @@ class Summing:
         """Size and slide of the windows of a device with this cadence.
 
         One that says nothing new in two slides has windows that slide by its cadence, or by the next part of `size`
-        that is longer: 60 s every 5 s on a sensor of 30 s would be the same twelve windows six times over.
+        that is longer: every 5 s, on a sensor of 30 s, would give each window six times.
         """
         if cadence <= 2 * self.slide:
             return self.size, self.slide

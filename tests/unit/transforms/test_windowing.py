@@ -3,6 +3,7 @@
 import math
 import random
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -241,6 +242,14 @@ def test_rows_have_the_columns_of_their_tables():
     assert [*keys, *NAMES] == windows_of(some, SHIPPED).column_names
     percentiles = [column.split()[0] for column in PERCENTILES.split(",")]
     assert [*keys, *NAMES, *percentiles, "period"] == rollups_of(some, "UTC", SHIPPED).column_names
+
+
+def test_every_column_is_explained():
+    """A number without a unit and a definition is a rumour."""
+    text = (Path(__file__).resolve().parents[3] / "docs" / "windows.md").read_text()
+
+    assert [] == [column.split()[0] for column in f"{STATISTICS}, {PERCENTILES}".split(",")
+                  if f"`{column.split()[0]}`" not in text]  # fmt: skip
 
 
 DAYS = [
