@@ -48,7 +48,7 @@ def records(readings: int, devices: int, cadence: float) -> list[pa.Table]:
         values[dice.random(each) < 0.01] = 500
         same = {
             "device": f"device-{device:04d}", "metric": "level", "boot": "b", "port": None, "historical": False,
-            "batch": 1, "topic": "readings", "partition": 0, "frame": 0,
+            "skew": None, "batch": 1, "topic": "readings", "partition": 0, "frame": 0,
         }  # fmt: skip
         columns = {name: pa.repeat(pa.scalar(fact, RECORD.field(name).type), each) for name, fact in same.items()}
         columns |= {"time": pa.array(times + dice.integers(0, SECOND, each), RECORD.field("time").type)}

@@ -53,8 +53,9 @@ class History:
                 "device": pa.array(self.device), "metric": pa.array(self.metric), "time": pa.array(self.times, time),
                 "value": pa.array(self.values, from_pandas=True), "seq": same(None, pa.int64()),
                 "boot": same(None, pa.string()), "port": same(None, pa.string()), "historical": same(True, pa.bool_()),
-                "published": same(BEGIN, time), "batch": same(1, pa.int64()), "topic": same("readings", pa.string()),
-                "partition": same(0, pa.int32()), "offset": pa.array(np.arange(size)), "frame": same(0, pa.int32()),
+                "skew": same(None, pa.float64()), "published": same(BEGIN, time), "batch": same(1, pa.int64()),
+                "topic": same("readings", pa.string()), "partition": same(0, pa.int32()),
+                "offset": pa.array(np.arange(size)), "frame": same(0, pa.int32()),
             }
         )  # fmt: skip
 

@@ -11,9 +11,9 @@ TIME = pa.timestamp("us", "UTC")
 RECORD = pa.schema(
     [
         ("device", pa.string()), ("metric", pa.string()), ("time", TIME), ("value", pa.float64()), ("seq", pa.int64()),
-        ("boot", pa.string()), ("port", pa.string()), ("historical", pa.bool_()), ("published", TIME),
-        ("batch", pa.int64()), ("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()),
-        ("frame", pa.int32()),
+        ("boot", pa.string()), ("port", pa.string()), ("historical", pa.bool_()), ("skew", pa.float64()),
+        ("published", TIME), ("batch", pa.int64()), ("topic", pa.string()), ("partition", pa.int32()),
+        ("offset", pa.int64()), ("frame", pa.int32()),
     ]
 )  # fmt: skip
 

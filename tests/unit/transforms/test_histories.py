@@ -205,7 +205,8 @@ def test_spark_hands_over_the_same(spark):
 
 RECORD_DDL = (
     "device string, metric string, time timestamp, value double, seq bigint, boot string, port string, "
-    "historical boolean, published timestamp, batch bigint, topic string, partition int, offset bigint, frame int"
+    "historical boolean, skew double, published timestamp, batch bigint, topic string, partition int, offset bigint, "
+    "frame int"
 )
 
 
