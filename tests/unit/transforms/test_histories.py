@@ -128,14 +128,14 @@ def by_period(path, period, zone, device=None, metric="temp"):
             "n": row["count"], "min": row["min"], "max": row["max"], "mean": row["mean"]
         }
         for row in rows
-        if row["period"] == period and row["metric"] == metric and device in (None, row["device"])
+        if row["period"] == period and row["metric"] == histories.their(metric) and device in (None, row["device"])
     }  # fmt: skip
 
 
 UNITS = ("SEEDS1", "SEEDS12", "SEEDS3", "SEEDS5", "SEEDS7")
 AGGREGATES = {
-    "occupancy_datatraining.txt_daily_temperature": ("occupancy/datatraining.txt", "UTC", "room_temperature"),
-    "occupancy_datatest.txt_daily_temperature": ("occupancy/datatest.txt", "UTC", "room_temperature"),
+    "occupancy_datatraining.txt_daily_temperature": ("occupancy/datatraining.txt", "UTC", "temperature"),
+    "occupancy_datatest.txt_daily_temperature": ("occupancy/datatest.txt", "UTC", "temperature"),
     "seattle-temps.csv_daily_local_date": ("vega/seattle-temps.csv", "Etc/GMT+8", "temp"),
     "seattle-temps.csv_daily_utc_date": ("vega/seattle-temps.csv", "UTC", "temp"),
     **{
@@ -251,7 +251,7 @@ LOOK_ALIKES = {
     ),
     "occupancy": (
         b'"date","Temperature"\n"1","2015-02-04 17:51:00",23.5\n"2","2015-02-04 17:51:59",24.5\n',
-        60, ("room", "room_temperature"), (2, 23.5, 24.5, 24.0),
+        60, ("room", "temperature"), (2, 23.5, 24.5, 24.0),
     ),
     "vega_hourly": (
         b"date,temp\n2010-01-01T01:00:00-08:00,39.5\n2010-01-01T02:00:00-08:00,40.5\n",
@@ -272,6 +272,6 @@ def test_a_look_alike_of_every_family_is_read_and_summed_up(family, tmp_path):
     days = [
         tuple(row[name] for name in ("count", "min", "max", "mean"))
         for row in rollups_of(refined(history, cadence), "UTC", SHIPPED).to_pylist()
-        if (row["device"], row["metric"], row["period"]) == (device, metric, "day")
+        if (row["device"], row["metric"], row["period"]) == (device, histories.their(metric), "day")
     ]
     assert [expected] == days
