@@ -70,6 +70,4 @@ def _place(site: Site, device: Device, summing: Summing) -> Place:
         low, high = metric_named(metric).valid
         own_low, own_high = point.valid_min, point.valid_max
         valid[metric] = (low if own_low is None else own_low, high if own_high is None else own_high)
-    return Place(
-        site.site, device.zone, device.cadence, valid, summing=summing, timezone=site.timezone
-    )
+    return Place(site.site, device.zone, device.cadence, valid, summing=summing, timezone=site.timezone)
