@@ -24,7 +24,7 @@ from tests.unit.collector.ptys import Board
 
 from barograph import collector, kafka
 from barograph.collector import service
-from barograph.collector.simulator import publish_history
+from barograph.collector.simulation.shop import publish_history
 from barograph.errors import ServiceUnavailable
 from barograph.readings import decoded
 from barograph.registry import read_site

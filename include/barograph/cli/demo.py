@@ -27,8 +27,8 @@ def sensors(
 ) -> None:
     """Simulate the site's sensors on real ptys, until SIGTERM. One fridge fails within the first minutes."""
     from barograph import logs
-    from barograph.collector import sensors as live
     from barograph.collector.service import stopped_by_signals, utcnow
+    from barograph.collector.simulation import ptys as live
     from barograph.settings import load_settings
 
     logs.configure()
@@ -47,7 +47,7 @@ def publish(
     Publishing a history again, or one that overlaps it, adds nothing.
     """
     from barograph.collector.service import utcnow
-    from barograph.collector.simulator import publish_history
+    from barograph.collector.simulation.shop import publish_history
     from barograph.registry import read_site
     from barograph.settings import load_settings
     from barograph.windows import Window

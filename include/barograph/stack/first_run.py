@@ -109,7 +109,7 @@ def start_servers(settings: Settings, plan: Plan, show: Show) -> str:
 
 def publish(settings: Settings, plan: Plan, show: Show) -> str:
     """Repeated, it adds nothing: frames that are there already count as duplicates."""
-    from barograph.collector.simulator import publish_history
+    from barograph.collector.simulation.shop import publish_history
 
     site = read_site(settings.sites_folder / "demo")
     window, _ = plan.history(site.timezone)

@@ -15,7 +15,8 @@ import structlog
 
 from barograph.collector.formats import Format, read_format
 from barograph.collector.rendering import rendered
-from barograph.collector.simulator import Sensor, sensors
+from barograph.collector.simulation.sensor import Sensor
+from barograph.collector.simulation.shop import sensors
 from barograph.errors import PortError
 from barograph.registry import read_site
 from barograph.settings import Settings

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from tests.unit.collector.fakes import eventually
 
-from barograph.collector import sensors
 from barograph.collector.decoding import decode
 from barograph.collector.formats import read_format
 from barograph.collector.ports import open_port
-from barograph.collector.sensors import VirtualPort
+from barograph.collector.simulation import ptys
+from barograph.collector.simulation.ptys import VirtualPort
 from barograph.errors import PortError
 from barograph.registry import Port, read_site
 from barograph.settings import Settings
 
-DEMO = Path(__file__).parents[3] / "include" / "sites" / "demo"
+DEMO = Path(__file__).parents[4] / "include" / "sites" / "demo"
 
 
 def port(name: str) -> Port:
@@ -90,7 +90,7 @@ def test_every_device_is_heard_on_its_port_in_its_format(tmp_path):
     stop = threading.Event()
     clock = FastClock(datetime(2026, 11, 20, 14, 0, 0, tzinfo=UTC), 60)
     thread = threading.Thread(
-        target=sensors.run,
+        target=ptys.run,
         args=(Settings(home=tmp_path), "demo", 7, stop, clock),
         kwargs={"pause": lambda seconds: stop.wait(seconds / 60)},
     )

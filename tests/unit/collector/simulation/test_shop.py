@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from barograph.collector.simulator import history, sensors
+from barograph.collector.simulation.shop import history, sensors
 from barograph.errors import DocumentError
 from barograph.metrics import metric
 from barograph.registry import Device, Site, read_site
 from barograph.rules.model import read_rules
 from barograph.windows import Window, utc
 
-DEMO = Path(__file__).parents[3] / "include" / "sites" / "demo"
+DEMO = Path(__file__).parents[4] / "include" / "sites" / "demo"
 NOON = utc("2026-11-22T12:00:00Z")
 WEEK = Window(NOON - timedelta(days=7), NOON)
 
