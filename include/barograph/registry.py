@@ -82,6 +82,7 @@ SCHEMES = {
     "by-id": "by-id:usb-FTDI_..., a name of /dev/serial/by-id",
     "socket": "socket://host:port, a converter on the network",
     "rfc2217": "rfc2217://host:port, the same with remote line settings",
+    "sim": "sim://fridge?seed=7, a simulated device",
     "file": "file://recording.bin?pace=10x, a recording",
 }
 
@@ -157,6 +158,8 @@ class Port(Strict):
             raise ValueError(f"no port begins with `{scheme}:`. There are /dev/..., {'; '.join(SCHEMES.values())}")
         if scheme == "usb" and not re.fullmatch(r"usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(:.+)?", url):
             raise ValueError("must be usb:VID:PID or usb:VID:PID:SERIAL with four hexadecimal digits each")
+        if scheme == "sim" and not url.startswith("sim://"):
+            raise ValueError("must be sim://, then what is simulated: sim://fridge?seed=7")
         return url
 
     @property

@@ -27,13 +27,13 @@ def sensors(
 ) -> None:
     """Simulate the site's sensors on real ptys, until SIGTERM. One fridge fails within the first minutes."""
     from barograph import logs
-    from barograph.collector.service import stopped_by_signals, utcnow
-    from barograph.collector.simulation import ptys as live
+    from barograph.collector.service import stopped_by_signals
+    from barograph.collector.simulation import live
     from barograph.settings import load_settings
 
     logs.configure()
     with stopped_by_signals() as stop:
-        live.run(load_settings(), site, seed, stop, utcnow, failing=failing)
+        live.demo(load_settings(), site, seed, stop, failing=failing)
 
 
 def publish(

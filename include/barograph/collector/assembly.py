@@ -10,6 +10,7 @@ from barograph.collector.formats import read_format
 from barograph.collector.line import Line, Numbers
 from barograph.collector.polling import requests
 from barograph.collector.publisher import Topics
+from barograph.collector.simulation.live import check_port
 from barograph.errors import DocumentError
 from barograph.registry import Port, read_sites
 from barograph.settings import Settings
@@ -35,7 +36,10 @@ def assembled(settings: Settings, name: str | None, boot: str, topics: Topics, n
             if any(line.port.port == port.port for line in lines):
                 raise DocumentError(f"Two sites have a port {port.port}: rename one, or collect one site alone.")
             _check_poll(folder, port)
-            lines.append(Line(port, read_format(folder, port.format), boot, topics, numbers))
+            declared = read_format(folder, port.format)
+            if port.url.startswith("sim:"):
+                check_port(port, declared, folder)
+            lines.append(Line(port, declared, boot, topics, numbers))
     if not lines:
         raise DocumentError(f"No site in {settings.sites_folder} has a port. Add `ports:` to a site.yaml.")
     cadences = {device.device: device.cadence for _, site in chosen for device in site.devices}

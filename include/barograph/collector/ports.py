@@ -14,6 +14,7 @@ import serial
 
 from barograph.collector.addresses import device_of
 from barograph.collector.replay import Replay
+from barograph.collector.simulation.live import SIMULATIONS, Simulations
 from barograph.errors import PortError
 from barograph.registry import Port
 
@@ -46,11 +47,12 @@ DTR_LOW = 0.1
 """Seconds."""
 
 
-def open_port(port: Port, home: Path) -> Source:
+def open_port(port: Port, home: Path, simulations: Simulations = SIMULATIONS) -> Source:
     """Open as its settings say. May take seconds for a URL of the network. Raises PortError."""
     if port.url.startswith("file://"):
         return Replay(port, home)
-    url = device_of(port, home)
+    simulated = port.url.startswith("sim:")
+    url = simulations.tty(port, home) if simulated else device_of(port, home)
     try:
         device = serial.serial_for_url(
             url,
@@ -74,7 +76,7 @@ def open_port(port: Port, home: Path) -> Source:
         device.open()
     except LOST as error:
         raise PortError(_why(port, url, error)) from error
-    return _Serial(port, device)
+    return _Simulated(port, device, simulations) if simulated else _Serial(port, device)
 
 
 class _Serial:
@@ -115,6 +117,18 @@ class _Serial:
     def close(self) -> None:
         with contextlib.suppress(*LOST):
             self._device.close()
+
+
+class _Simulated(_Serial):
+    """Behind a pty like any other; its devices may be switched off when nobody listens any more."""
+
+    def __init__(self, port: Port, device: serial.SerialBase, simulations: Simulations) -> None:
+        super().__init__(port, device)
+        self._simulations = simulations
+
+    def close(self) -> None:
+        super().close()
+        self._simulations.left(self._port)
 
 
 def _descriptor(device: serial.SerialBase) -> int | None:

@@ -21,6 +21,7 @@ from barograph.collector.line import Numbers
 from barograph.collector.loop import Loop
 from barograph.collector.ports import open_port
 from barograph.collector.publisher import Producer, Publisher, Topics
+from barograph.collector.simulation.live import Simulations
 from barograph.collector.spool import Spool
 from barograph.errors import DocumentError
 from barograph.kafka import Producer as KafkaProducer
@@ -67,7 +68,7 @@ def collect(
     loop = Loop(
         wanted.lines,
         spool,
-        open_port=partial(open_port, home=settings.home),
+        open_port=partial(open_port, home=settings.home, simulations=Simulations(settings.sites_folder)),
         published=publisher.wake,
         clock=clock,
         reopen=settings.collector.reopen,

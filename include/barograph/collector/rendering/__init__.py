@@ -43,7 +43,7 @@ from barograph.collector.rendering.texts import (
     table_payloads,
 )
 
-__all__ = ["Unrenderable", "metrics_of", "payloads", "rendered"]
+__all__ = ["Unrenderable", "metrics_of", "payloads", "rendered", "spoken"]
 
 Inside = Format | Nothing | Like
 Name = TypeVar("Name", int | str, str)
@@ -54,8 +54,13 @@ def rendered(declared: Format, device: str, values: Values, at: datetime) -> byt
 
     Cut and decoded they give the same device and values, and `at` where the format has a time. Raises Unrenderable.
     """
+    return b"".join(spoken(declared, device, values, at))
+
+
+def spoken(declared: Format, device: str, values: Values, at: datetime) -> list[bytes]:
+    """The same, frame by frame; the header of a table, and what else is no frame, is a piece of its own."""
     try:
-        return b"".join(enveloped(bytes(each), declared.frame) for each in payloads(declared, device, values, at))
+        return [enveloped(bytes(each), declared.frame) for each in payloads(declared, device, values, at)]
     except Unrenderable:
         raise
     except ValueError as error:

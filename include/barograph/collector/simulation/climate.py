@@ -133,6 +133,15 @@ class Shop:
         weather = math.sin(t / (2.7 * DAY)) + math.sin(t / (1.1 * DAY) + 1)
         return 10 + 9 * season + 3 * self.warmth(t) + 1.5 * weather
 
+    def pressure(self, t: float) -> float:
+        return 1013 + 9 * math.sin(t / (2.9 * DAY)) + 4 * math.sin(t / (0.9 * DAY) + 2)
+
+    def daylight(self, t: float) -> float:
+        """Lux under the sky."""
+        season = -math.cos((t / DAY % 365.25 - 10) / 365.25 * 2 * math.pi)
+        height = math.cos((self.hour(t) - 12.5) / 24 * 2 * math.pi) + 0.35 * season
+        return max(0.0, height) * 40_000
+
     def _offset_of_hour(self, hour: int) -> float:
         local = datetime.fromtimestamp(hour * HOUR, UTC).astimezone(self._zone).utcoffset()
         return local.total_seconds() if local else 0.0

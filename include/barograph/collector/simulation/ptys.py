@@ -1,116 +1,131 @@
-"""The simulated sensors, live: real ptys that a collector opens like any serial port."""
+"""A simulated port: a pty that any program opens like a serial port, spoken on, asked, plugged in and unplugged."""
 
 from __future__ import annotations
 
-import heapq
+import array
+import contextlib
+import fcntl
 import os
+import select
 import termios
-import threading
+import time
 import tty
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
-import structlog
-
-from barograph.collector.formats import Format, read_format
-from barograph.collector.rendering import rendered
-from barograph.collector.simulation.sensor import Sensor
-from barograph.collector.simulation.shop import sensors
 from barograph.errors import PortError
-from barograph.registry import read_site
-from barograph.settings import Settings
 
-log = structlog.get_logger()
+CHUNK = 4096
+PATIENCE = 2.0
+"""Seconds that a full pty is waited for: whoever reads it has room again in milliseconds."""
 
 
 class VirtualPort:
-    """A pty whose far end has a name in the data folder, as a USB adapter has one in /dev."""
+    """A pty whose far end has a name, as a USB adapter has one in /dev; with a link to it where one is wanted."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_symlink():
-            raise PortError(f"{path} exists and is no symbolic link: the simulated port cannot take its place.")
-        self._near, self._far = os.openpty()
-        tty.setraw(self._far)  # with an echo, what the board says would come back to it
-        os.set_blocking(self._near, False)
-        self._path = path
-        self.name = os.ttyname(self._far)
-        beside = path.with_name(f".{path.name}.new")
-        beside.unlink(missing_ok=True)
-        beside.symlink_to(self.name)
-        beside.replace(path)
+    def __init__(self, path: Path | None = None, patience: float = 0.0) -> None:
+        """`patience`: seconds to wait for a listener that does not read, before what was said is dropped."""
+        self.path = path
+        self._patience = patience
+        self._near: int | None = None
+        self._last = ""
+        self.name = ""
+        """Of the system, such as /dev/pts/7; empty while it is unplugged."""
+        self.plug()
 
-    def say(self, line: bytes) -> None:
-        """Write a line; where nobody has listened for long it is dropped, as on a real wire."""
+    def plug(self, link: str | None = None) -> None:
+        """Be there, under a name that it did not have before. `link` is the new name of its link."""
+        if self._near is not None:
+            return
+        if self.path is not None:
+            self.path = self.path.with_name(link) if link else self.path
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.path.is_symlink():
+                raise PortError(f"{self.path} exists and is no symbolic link: a simulated port cannot be there.")
+        near, far = os.openpty()
+        if os.ttyname(far) == self._last:
+            # The system gives the lowest free number; whoever is plugged in again gets another one as a rule.
+            taken = near, far
+            near, far = os.openpty()
+            _close(*taken)
+        tty.setraw(far)  # with an echo, what the board says would come back to it
+        os.set_blocking(near, False)
+        self._near, self.name = near, os.ttyname(far)
+        self._last = self.name
+        # Kept open, it would look as if somebody listened. Its settings stay as long as our end is open.
+        os.close(far)
+        if self.path is not None:
+            beside = self.path.with_name(f".{self.path.name}.new")
+            beside.unlink(missing_ok=True)
+            beside.symlink_to(self.name)
+            beside.replace(self.path)
+
+    def unplug(self) -> None:
+        """Be gone, once who listens has read what was said."""
+        if self._near is None:
+            return
+        self._drain()
+        if self.path is not None and self.path.is_symlink() and str(self.path.readlink()) == self.name:
+            self.path.unlink()
+        near, self._near, self.name = self._near, None, ""
+        _close(near)
+
+    close = unplug
+
+    @property
+    def listener(self) -> int | None:
+        """Our end, where somebody has the other one open."""
+        if self._near is None:
+            return None
+        looks = select.poll()
+        looks.register(self._near, select.POLLOUT)
+        return None if any(event & select.POLLHUP for _, event in looks.poll(0)) else self._near
+
+    def say(self, line: bytes) -> bool:
+        """Write a line, and tell whether somebody was there to hear it: a wire has no memory."""
+        until = time.monotonic() + self._patience
+        while line:
+            if (near := self.listener) is None:
+                return False
+            try:
+                line = line[os.write(near, line) :]
+            except BlockingIOError:
+                left = until - time.monotonic()
+                if left <= 0 or not select.select([], [near], [], left)[1]:
+                    with self._far() as far:
+                        termios.tcflush(far, termios.TCIFLUSH)
+                    return False
+            except OSError:
+                return False
+        return True
+
+    def heard(self) -> bytes:
+        """What was said to the device."""
         try:
-            whole = os.write(self._near, line) == len(line)
-        except BlockingIOError:
-            whole = False
-        if not whole:
-            termios.tcflush(self._far, termios.TCIFLUSH)
+            return os.read(self._near, CHUNK) if self._near is not None else b""
+        except OSError:
+            return b""
 
-    def close(self) -> None:
-        if self._path.is_symlink() and str(self._path.readlink()) == self.name:
-            self._path.unlink()
-        os.close(self._near)
-        os.close(self._far)
+    def _drain(self) -> None:
+        until = time.monotonic() + self._patience
+        quiet = 0
+        while quiet < 2 and time.monotonic() < until and self.listener is not None:
+            with self._far() as far:
+                unread = array.array("i", [0])
+                fcntl.ioctl(far, termios.FIONREAD, unread)
+            quiet = 0 if unread[0] else quiet + 1
+            time.sleep(0.01)
 
-
-def run(
-    settings: Settings,
-    site_name: str,
-    seed: int,
-    stop: threading.Event,
-    clock: Callable[[], datetime],
-    *,
-    failing: bool = True,
-    pause: Callable[[float], object] | None = None,
-) -> None:
-    """Speak on every port of a site, each device at its cadence, until `stop` is set. Raises DocumentError.
-
-    `pause` waits for seconds of `clock`; it is the stop event's own wait unless said.
-    """
-    folder = settings.sites_folder / site_name
-    site = read_site(folder)
-    started = clock()
-    made = sensors(site, seed, started if failing else None)
-    formats = {port.port: read_format(folder, port.format) for port in site.ports}
-    ports: dict[str, VirtualPort] = {}
-    try:
-        for sensor in made:
-            if sensor.port.port not in ports:
-                ports[sensor.port.port] = VirtualPort(settings.home / sensor.port.url)
-        log.info("sensors_started", site=site.site, devices=len(made), ports=len(ports), seed=seed)
-        speak(made, formats, ports, stop, clock, pause or stop.wait)
-    finally:
-        for port in ports.values():
-            port.close()
-        log.info("sensors_stopped", site=site.site)
+    @contextlib.contextmanager
+    def _far(self) -> Iterator[int]:
+        far = os.open(self.name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            yield far
+        finally:
+            _close(far)
 
 
-def speak(
-    made: list[Sensor],
-    formats: dict[str, Format],
-    ports: dict[str, VirtualPort],
-    stop: threading.Event,
-    clock: Callable[[], datetime],
-    pause: Callable[[float], object],
-) -> None:
-    """Each sensor says its line when its step comes; steps that were slept through are skipped."""
-    started = clock()
-    due = [(sensor.time(sensor.step(started)), number, sensor.step(started)) for number, sensor in enumerate(made)]
-    heapq.heapify(due)
-    while due and not stop.is_set():
-        moment, number, step = due[0]
-        wait = (moment - clock()).total_seconds()
-        if wait > 0:
-            pause(min(wait, 1.0))  # a clock that is set back or forth is noticed within a second
-            continue
-        sensor = made[number]
-        values = sensor.values(step)
-        if values is not None and -wait < sensor.device.cadence:
-            line = rendered(formats[sensor.port.port], sensor.device.device, values, moment)
-            ports[sensor.port.port].say(line)
-        following = max(step + 1, sensor.step(clock() - timedelta(seconds=sensor.device.cadence)))
-        heapq.heapreplace(due, (sensor.time(following), number, following))
+def _close(*descriptors: int) -> None:
+    for each in descriptors:
+        with contextlib.suppress(OSError):
+            os.close(each)

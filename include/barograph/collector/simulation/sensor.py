@@ -19,7 +19,7 @@ from barograph.collector.simulation.climate import (
     defrost,
     swing,
 )
-from barograph.metrics import metric
+from barograph.metrics import BY_NAME, metric
 from barograph.readings import Value
 from barograph.registry import Device, Port
 from barograph.windows import EPOCH
@@ -88,7 +88,8 @@ class Sensor:
         level, noise = self._level(name, t)
         value = level + noise * self._dice[name].noise(step)
         value = min(max(value, about.valid[0]), about.valid[1])
-        return round(round(value / about.resolution) * about.resolution, 6)
+        resolution = about.resolution or 0.01
+        return round(round(value / resolution) * resolution, 6)
 
     def _level(self, name: str, t: float) -> tuple[float, float]:
         """What is true, and how noisy the sensor is about it."""
@@ -97,12 +98,18 @@ class Sensor:
             return (self._cabinet(t) if cabinet else self._room(t)), 0.06
         if name == "humidity":
             return self._humidity(t), 0.5
+        if name == "pressure":
+            return self._shop.pressure(t), 0.05
+        if name == "light" and self.device.kind == "outdoor":
+            return self._shop.daylight(t), 20
         if name == "light":
             return (420 + 30 * self._shop.warmth(t) if self._shop.is_open(t) else 3), 6
         if name == "co2":
             return 430 + 520 * self._shop.bustle(t), 12
         if name == "voltage":
             return 3.6 - 0.4 * (t % (4 * WEEK)) / (4 * WEEK), 0.004
+        if name not in BY_NAME:
+            return 20 + 2 * self._shop.warmth(t), 0.0
         low, high = metric(name).valid
         return low + (high - low) * (0.5 + 0.01 * self._shop.warmth(t)), 0.0
 
@@ -118,6 +125,8 @@ class Sensor:
         return normal + excess + alive * moving
 
     def _room(self, t: float) -> float:
+        if self.device.kind == "outdoor":
+            return self._shop.outside(t)
         if self.device.kind == "dock":
             return self._shop.outside(t) + 4 + 1.5 * self._door.warmth(t)
         room = ROOMS.get(self.device.zone, OTHER_ROOM)
@@ -128,7 +137,7 @@ class Sensor:
         slow = math.sin(t / (1.6 * DAY) + 5 * self._phase)
         if self.device.kind in CABINETS:
             return 62 + 3 * slow + 12 * self._door.warmth(t) - 4 * swing(t, CABINETS["fridge"].period, self._phase)
-        if self.device.kind == "dock":
+        if self.device.kind in ("dock", "outdoor"):
             return 68 - 10 * self._shop.warmth(t) + 6 * slow
         room = ROOMS.get(self.device.zone, OTHER_ROOM)
         return room.humidity - 3 * self._shop.warmth(t) + 5 * slow + 4 * self._shop.bustle(t)

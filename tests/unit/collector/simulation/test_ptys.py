@@ -11,7 +11,7 @@ from tests.unit.collector.fakes import eventually
 from barograph.collector.decoding import decode
 from barograph.collector.formats import read_format
 from barograph.collector.ports import open_port
-from barograph.collector.simulation import ptys
+from barograph.collector.simulation import live
 from barograph.collector.simulation.ptys import VirtualPort
 from barograph.errors import PortError
 from barograph.registry import Port, read_site
@@ -90,9 +90,9 @@ def test_every_device_is_heard_on_its_port_in_its_format(tmp_path):
     stop = threading.Event()
     clock = FastClock(datetime(2026, 11, 20, 14, 0, 0, tzinfo=UTC), 60)
     thread = threading.Thread(
-        target=ptys.run,
+        target=live.demo,
         args=(Settings(home=tmp_path), "demo", 7, stop, clock),
-        kwargs={"pause": lambda seconds: stop.wait(seconds / 60)},
+        kwargs={"speed": 60.0},
     )
     thread.start()
     try:
