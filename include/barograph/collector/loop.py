@@ -196,7 +196,10 @@ class Loop:
         if connection.silent_at is None or now < connection.silent_at:
             return []
         connection.silent_at = None
-        return connection.line.silent()
+        entries = connection.line.silent()
+        if entries and connection.poller:
+            connection.poller.answered(now)
+        return entries
 
     def _read(self, connection: Connection) -> list[Entry]:
         source = connection.source

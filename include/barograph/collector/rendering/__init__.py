@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from barograph.collector.decoding import inner
 from barograph.collector.formats import (
@@ -159,8 +159,7 @@ def _sentences(declared: Nmea0183Format, device: str, values: Values, at: dateti
 def _chosen(
     declared: ChoiceFormat, device: str, values: Values, at: datetime, size: int | None, tail: int
 ) -> list[bytes]:  # fmt: skip
-    kinds = {name: inner(one, declared) for name, one in declared.kinds.items()}
-    said = {name: metrics_of(one) for name, one in kinds.items()}
+    kinds, said = _kinds(declared)
     if not set(values) <= frozenset[str]().union(*said.values()):
         return _keeping([*kinds.values(), inner(declared.otherwise, declared)], device, values, at, size, tail)
     found = []
@@ -171,6 +170,21 @@ def _chosen(
             stamp(payload, declared.by, name)
             found.append(bytes(payload))
     return found
+
+
+def _kinds(declared: ChoiceFormat) -> tuple[dict[Any, Inside], dict[Any, frozenset[str]]]:
+    """What there is to choose from, and what each can say: found once, since it may be hundreds of registers."""
+    kept = _kept.get(id(declared))
+    if kept is None or kept[0] is not declared:
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        kinds = {name: inner(one, declared) for name, one in declared.kinds.items()}
+        kept = _kept[id(declared)] = (declared, kinds, {name: metrics_of(one) for name, one in kinds.items()})
+    return kept[1], kept[2]
+
+
+KEPT = 1024
+_kept: dict[int, tuple[ChoiceFormat, dict[Any, Inside], dict[Any, frozenset[str]]]] = {}
 
 
 def _keeping(

@@ -16,6 +16,8 @@ from barograph.readings import Frame, Value
 
 LONGEST = 65_536
 MANY = 16
+TRIES = 150
+"""Values that are tried for them."""
 """Values that a device says at most, if nobody asked for more."""
 ANOTHER = timedelta(days=40, hours=5, minutes=7, seconds=11)
 """Between two moments that no clock shows alike."""
@@ -98,6 +100,8 @@ class Speech:
         found: dict[str, tuple[float, float]] = {}
         why = "it has no values"
         for metric in wanted:
+            if len(found) == MANY and not metrics:
+                break
             for low, high in (*([USUAL[metric]] if metric in USUAL else []), *CANDIDATES):
                 try:
                     for value in {low, (low + high) / 2, high}:
@@ -114,10 +118,20 @@ class Speech:
         return found
 
     def _usual(self) -> tuple[str, ...]:
-        """What a format has, first what we have a name for; some of it, where it has very much."""
+        """What a format has, first what we have a name for."""
         has = metrics_of(self._declared)
         known = [name for name in BY_NAME if name in has]
-        return (*known, *sorted(has - set(known)))[:MANY] or ("temperature",)
+        return (*known, *sorted(has - set(known)))[:TRIES] or ("temperature",)
+
+    def is_heard(self, metrics: tuple[str, ...]) -> bool:
+        """Whether its frames are read as its own."""
+        for metric in metrics or self._usual()[:MANY]:
+            try:
+                self.ranges((metric,))
+            except Unrenderable:
+                continue
+            return True
+        return False
 
     def can_say(self, metrics: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the metrics that the format has a place for."""

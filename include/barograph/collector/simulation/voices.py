@@ -96,7 +96,7 @@ def _voice(prepared: Prepared, told: Simulated, place: float, shop: Shop, start:
     outlet = prepared.outlet(told)
     declared = prepared.formats[outlet.port]
     try:
-        request, named = _asked(outlet, told.device, declared)
+        request, named = _asked(outlet, told, declared)
         speech = Speech(declared, named, told.device if outlet.poll and outlet.poll.devices else outlet.device)
         source = _source(prepared, told, named, outlet, speech, place, shop, start)
         first = source.values(source.step(start))
@@ -110,19 +110,17 @@ def _voice(prepared: Prepared, told: Simulated, place: float, shop: Shop, start:
     return Voice(source, speech, request)
 
 
-def _asked(outlet: Outlet, device: str, declared: Format) -> tuple[bytes | None, str]:
+def _asked(outlet: Outlet, told: Simulated, declared: Format) -> tuple[bytes | None, str]:
     """The request that a device answers to, and what its frames call it: often with the address in it."""
+    device = told.device
     if outlet.poll is None:
         return None, device
     for request in requests(outlet.poll):
         if request.device in (None, device):
             address = outlet.poll.devices.get(device, "")
             for name in (device, *_with(device, address)):
-                try:
-                    Speech(declared, name, device if request.device else outlet.device).ranges(())
-                except Unrenderable:
-                    continue
-                return request.said, name
+                if Speech(declared, name, device if request.device else outlet.device).is_heard(tuple(told.metrics)):
+                    return request.said, name
             return request.said, device
     raise DocumentError(
         f"Device {device} of port {outlet.port} is never asked. `poll` has {', '.join(outlet.poll.devices)}."
