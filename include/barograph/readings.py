@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as _quoted
 
 from barograph.windows import iso, utc
 
@@ -39,9 +40,9 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Frame:
-    """What one device said at once: the unit that travels.
+    """What one device said at once: the unit that travels. Not frozen, which would make it three times slower to make.
 
     `time` is UTC with microseconds. (device, boot, seq) is the frame's identity; producers that have none leave both
     None and are identified by where in Kafka they stand. A value that was measured badly is None; a metric that was
@@ -64,12 +65,13 @@ def encoded(frames: list[Frame]) -> bytes:
     {"device":"sensor3","time":"2026-11-22T08:00:00.123456Z","seq":41,"boot":"5f0c","port":"usb:0403:6001:A1",
      "values":{"temperature":21.5,"humidity":40.2},"raw":"..."}
     """
+    if len(frames) == 1:
+        return _wire(frames[0]).encode()
     if not 0 < len(frames) <= MAX_FRAMES_PER_MESSAGE:
         raise ValueError(f"a message holds 1 to {MAX_FRAMES_PER_MESSAGE} frames, not {len(frames)}")
     if len({frame.device for frame in frames}) > 1:
         raise ValueError("the frames of one message must be of one device")
-    wire = [_wire(frame) for frame in frames]
-    return json.dumps(wire[0] if len(wire) == 1 else wire, separators=(",", ":"), allow_nan=False).encode()
+    return f"[{','.join(map(_wire, frames))}]".encode()
 
 
 def decoded(message: bytes) -> list[Frame]:
@@ -79,15 +81,31 @@ def decoded(message: bytes) -> list[Frame]:
     return [Frame(**{**frame, "time": utc(frame["time"]) if frame.get("time") else None}) for frame in frames]
 
 
-def _wire(frame: Frame) -> dict[str, object]:
-    facts = {
-        "device": frame.device,
-        "time": iso(frame.time) if frame.time else None,
-        "seq": frame.seq,
-        "boot": frame.boot,
-        "port": frame.port,
-        "historical": frame.historical or None,
-        "values": frame.values,
-        "raw": frame.raw,
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None}
+def _wire(frame: Frame) -> str:
+    """Put together by hand: the collector does so up to 37,000 times a second, and `json` takes thrice the time."""
+    facts = [f'"device":{_quoted(frame.device)}']
+    if frame.time is not None:
+        facts.append(f'"time":"{iso(frame.time)}"')
+    if frame.seq is not None:
+        facts.append(f'"seq":{frame.seq}')
+    if frame.boot is not None:
+        facts.append(f'"boot":{_quoted(frame.boot)}')
+    if frame.port is not None:
+        facts.append(f'"port":{_quoted(frame.port)}')
+    if frame.historical:
+        facts.append('"historical":true')
+    values = [f"{_quoted(name)}:{_number(value)}" for name, value in frame.values.items()]
+    facts.append(f'"values":{{{",".join(values)}}}')
+    if frame.raw is not None:
+        facts.append(f'"raw":{_quoted(frame.raw)}')
+    return f"{{{','.join(facts)}}}"
+
+
+def _number(value: Value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value - value != 0:
+        raise ValueError(f"{value} is not JSON compliant: a value that was measured badly is None")
+    return repr(value)

@@ -18,7 +18,7 @@ def utc(text: str) -> datetime:
 
 def iso(moment: datetime) -> str:
     """Write a time as the wire does: `2026-11-22T08:00:00.123456Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def microseconds(moment: datetime) -> int:

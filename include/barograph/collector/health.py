@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +13,9 @@ FRESH = timedelta(seconds=10)
 """An older status is of a collector that hangs or is gone."""
 
 
-class DeviceCounters(BaseModel):
-    """Of one registered device behind a port."""
+@dataclass(slots=True)
+class DeviceCounters:
+    """Of one registered device behind a port. A dataclass, as the next: they change with every frame."""
 
     frames: int = 0
     last_frame: datetime | None = None
@@ -23,7 +25,8 @@ class DeviceCounters(BaseModel):
     """Seconds that its own clock was ahead of ours in its last frame; None where it has none."""
 
 
-class Counters(BaseModel):
+@dataclass(slots=True)
+class Counters:
     """Of one port, since the collector's start."""
 
     url: str
@@ -34,7 +37,7 @@ class Counters(BaseModel):
     """Half lines: at the opening of the port, and at its loss."""
     frames: int = 0
     readings: int = 0
-    rejects: Counter[str] = Counter()
+    rejects: Counter[str] = field(default_factory=Counter)
     """By reason."""
     unregistered: int = 0
     """Frames of devices that the registry doesn't have: collected all the same."""
@@ -47,11 +50,12 @@ class Counters(BaseModel):
     """Requests without an answer, where the port is polled."""
     state: str = "on_time"
     """Of the whole port, by the cadence of its devices: on_time, late, suspect, silent."""
-    devices: dict[str, DeviceCounters] = {}
+    devices: dict[str, DeviceCounters] = field(default_factory=dict)
     """The registered ones that spoke here, or were expected to."""
 
     def device(self, name: str) -> DeviceCounters:
-        return self.devices.setdefault(name, DeviceCounters())
+        known = self.devices.get(name)
+        return self.devices.setdefault(name, DeviceCounters()) if known is None else known
 
 
 class Status(BaseModel):

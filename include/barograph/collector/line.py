@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -118,6 +118,11 @@ class Line:
     def lost(self) -> None:
         self.counters.partial += bool(self._cutter.pending)
 
+    @property
+    def gap(self) -> float | None:
+        """Seconds of silence that end a frame, where they do."""
+        return self._cutter.gap
+
     def silent_at(self, now: float) -> float | None:
         """When `silent` is to be called if nothing has come since `now`; None where silence means nothing."""
         gap = self._cutter.gap
@@ -172,22 +177,15 @@ class Line:
         return entries + [self._frame(frame, found.raw, at) for frame in decoded.frames]
 
     def _frame(self, frame: Frame, raw: bytes, at: datetime) -> Entry:
-        moment = frame.time or at
+        told = frame.time
+        moment = told or at
         ahead = (moment - at).total_seconds()
         if self.port.max_skew is not None and abs(ahead) > self.port.max_skew:
             detail = f"the frame says {moment.isoformat()}, {ahead:+.0f} s from our clock"
             return self._reject("clock_skew", raw, at, device=frame.device, detail=detail)
-        payload = encoded(
-            [
-                replace(
-                    frame,
-                    time=moment,
-                    seq=self.numbers.take(frame.device),
-                    boot=self.boot,
-                    port=self.port.port,
-                )
-            ]
-        )
+        frame.time, frame.boot, frame.port = moment, self.boot, self.port.port
+        frame.seq = self.numbers.take(frame.device)
+        payload = encoded([frame])
         if not fits(payload):
             return self._reject("too_long", raw, at, device=frame.device, detail=f"a frame of {len(payload)} bytes")
         self.counters.frames += 1
@@ -197,7 +195,7 @@ class Line:
             known = self.counters.device(frame.device)
             known.frames += 1
             known.last_frame = at
-            known.skew = ahead if frame.time else None
+            known.skew = ahead if told else None
         else:
             self.counters.unregistered += 1
         self.counters.last_frame = at

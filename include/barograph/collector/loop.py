@@ -16,6 +16,7 @@ import structlog
 
 from barograph.collector.assembly import Assembly
 from barograph.collector.line import Line
+from barograph.collector.pace import Pace
 from barograph.collector.polling import Poller
 from barograph.collector.ports import Source
 from barograph.collector.spool import Entry, Spool
@@ -52,6 +53,8 @@ class Connection:
         self.source: Source | None = None
         self.opening: Future[Source] | None = None
         self.next_try = 0.0
+        self.urgent = self.poller is not None or line.gap is not None
+        """Whether its bytes must be read as they come: an answer is waited for, or silences end its frames."""
         self.silent_at: float | None = None
         """When the framing's gap has passed, if nothing comes until then."""
 
@@ -78,6 +81,8 @@ class Loop:
         self._monotonic = monotonic
         self._reopen = reopen
         self._selector = selectors.DefaultSelector()
+        self._urgent = selectors.DefaultSelector()
+        self._pace = Pace()
         self._pool = ThreadPoolExecutor(OPENERS, thread_name_prefix="opener")
         self._full_since: float | None = None
         self._watch_at = monotonic() + WATCH
@@ -126,14 +131,20 @@ class Loop:
         """Read each port that has something once, and commit what it said; so with silences that end a frame."""
         self._open()
         entries: list[Entry] = []
+        if pause := self._pace.pause(self._monotonic()):
+            self._urgent.select(self._until_silence(min(wait, pause)))
         ready = self._ready(self._until_silence(wait))
         now = self._monotonic()
         for connection in self._connections:
             # What had nothing to read just now was silent until now; of the others their reading knows better.
             if connection.silent_at is not None and connection not in ready:
                 entries.extend(self._silent(connection, now))
+        before = [connection.line.counters.bytes for connection in ready]
         for connection in ready:
             entries.extend(self._read(connection))
+        sizes = [each.line.counters.bytes - size for each, size in zip(ready, before, strict=True)]
+        if ready:
+            self._pace.read(sum(sizes), max(sizes), now)
         for connection in self._connections:
             if connection.poller:
                 self._ask(connection, connection.poller)
@@ -150,6 +161,7 @@ class Loop:
                 self._close(connection, connection.source)
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
+        self._urgent.close()
 
     def _open(self) -> None:
         now = self._monotonic()
@@ -166,6 +178,8 @@ class Loop:
             connection.source = opening.result()
             if connection.source.descriptor is not None:
                 self._selector.register(connection.source.descriptor, selectors.EVENT_READ, connection)
+                if connection.urgent:
+                    self._urgent.register(connection.source.descriptor, selectors.EVENT_READ)
         except (PortError, OSError, ValueError) as error:
             self._failed(connection, str(error))
             return
@@ -275,8 +289,9 @@ class Loop:
 
     def _close(self, connection: Connection, source: Source) -> None:
         if source.descriptor is not None:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(source.descriptor)
+            for selector in (self._selector, self._urgent):
+                with contextlib.suppress(KeyError, ValueError):
+                    selector.unregister(source.descriptor)
         connection.source = None
         connection.silent_at = None
         connection.line.counters.connected = False

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 from zlib import crc32
@@ -28,8 +27,7 @@ BETWEEN = b",\n"
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One message to be: a frame with its device as key, or a reject with headers."""
 
     topic: str

@@ -53,6 +53,7 @@ class Decoder:
         """Raises DocumentError for a plugin that is not there."""
         self.declared = declared
         self._read = _reader(declared)
+        self._around = Around()
 
     def __call__(self, payload: bytes, device: str | None = None) -> Decoded:
         """Read one payload. `device` is whose it is when the payload does not say. Raises FrameError.
@@ -60,8 +61,10 @@ class Decoder:
         A frame's `time` is None where the payload has none. Its raw form goes with the first frame.
         """
         decoded = Decoded()
+        if device != self._around.device:
+            self._around = Around(device)
         try:
-            self._read(payload, Around(device), decoded)
+            self._read(payload, self._around, decoded)
         except RecursionError as error:
             raise FrameError("no_fields", "it is nested too deeply") from error
         return decoded
