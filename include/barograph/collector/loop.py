@@ -7,10 +7,11 @@ import random
 import selectors
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import datetime
 from time import monotonic as system_monotonic
 from types import MappingProxyType
+from typing import TypeVar
 
 import structlog
 
@@ -26,12 +27,12 @@ from barograph.registry import Port
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
+
 TURN = 0.25
 """Seconds that a turn waits at most."""
 POLL = 0.02
 """The same while a port is open that no selector can watch."""
-OPENERS = 8
-"""Threads for opening: a port of the network may take seconds, and the others must be read meanwhile."""
 FIRST_PAUSE = 0.25
 """Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
 QUIET = 0.25
@@ -83,7 +84,6 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._urgent = selectors.DefaultSelector()
         self._pace = Pace()
-        self._pool = ThreadPoolExecutor(OPENERS, thread_name_prefix="opener")
         self._full_since: float | None = None
         self._watch_at = monotonic() + WATCH
 
@@ -159,7 +159,6 @@ class Loop:
         for connection in self._connections:
             if connection.source:
                 self._close(connection, connection.source)
-        self._pool.shutdown(wait=False, cancel_futures=True)
         self._selector.close()
         self._urgent.close()
 
@@ -169,7 +168,7 @@ class Loop:
             if connection.opening and connection.opening.done():
                 self._opened(connection, connection.opening)
             elif not connection.source and not connection.opening and now >= connection.next_try:
-                connection.opening = self._pool.submit(self._open_port, connection.line.port)
+                connection.opening = _aside(self._open_port, connection.line.port)
 
     def _opened(self, connection: Connection, opening: Future[Source]) -> None:
         connection.opening = None
@@ -221,8 +220,9 @@ class Loop:
             return []
         try:
             chunk = source.read()
-        except PortError as error:
-            self._lost(connection, source, str(error))
+        except Exception as error:
+            # Whatever it is, a mistake of ours included: it is this port that is lost, and the others go on.
+            self._lost(connection, source, str(error) or repr(error))
             return []
         line, now = connection.line, self._monotonic()
         entries = self._silent(connection, now - line.on_wire(len(chunk)))
@@ -268,7 +268,7 @@ class Loop:
         if action == "reopen":
             self._lost(connection, source, "silent; opened again, as `silence: reopen` says")
         elif action == "toggle_dtr":
-            self._pool.submit(source.toggle_dtr)
+            _aside(source.toggle_dtr)
 
     def _lost(self, connection: Connection, source: Source, error: str) -> None:
         self._close(connection, source)
@@ -295,7 +295,7 @@ class Loop:
         connection.source = None
         connection.silent_at = None
         connection.line.counters.connected = False
-        self._pool.submit(source.close)
+        _aside(source.close)
 
     def _keep(self, entries: list[Entry]) -> None:
         try:
@@ -309,6 +309,20 @@ class Loop:
                 log.info("spool_has_room", after_seconds=round(self._monotonic() - self._full_since))
                 self._full_since = None
         self._published()
+
+
+def _aside(work: Callable[..., Result], *about: object) -> Future[Result]:
+    """Do what may take seconds, or hang for ever, in a thread that neither another port nor the end waits for."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*about))
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="port", daemon=True).start()
+    return future
 
 
 def _close_unwanted(opening: Future[Source]) -> None:

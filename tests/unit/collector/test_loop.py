@@ -163,6 +163,36 @@ def test_a_dead_port_does_not_delay_the_others(tmp_path, running):
     board.unplug()
 
 
+def test_ports_that_hang_flood_or_break_do_not_delay_a_good_one(tmp_path, running):
+    """Twenty that never open, one that never stops talking, one whose driver raises what nobody expected."""
+    board = Board(tmp_path / "run/ports/p1")
+    opened = threading.Event()
+    flood, broken = FakeSource(), FakeSource()
+    flood.read = lambda: b"x" * 65_536
+    broken.read = lambda: (_ for _ in ()).throw(RuntimeError("no such ioctl"))
+
+    def open_or_hang(port):
+        if port.port.startswith("hangs"):
+            opened.wait(60)
+            raise PortError("switched off")
+        return {"flood": flood, "broken": broken}.get(port.port) or open_port(port, tmp_path)
+
+    bad = [line(f"hangs-{number}") for number in range(20)] + [line("flood"), line("broken")]
+    collector = running(*bad, line("p1"), open_port=open_or_hang)
+    assert collector.connected()
+    assert collector.connected("flood")
+    for number in range(5):
+        board.say(good(number))
+        assert eventually(lambda: collector.lines["p1"].counters.frames == number + 1)  # noqa: B023
+
+    assert eventually(lambda: collector.spool.depth > 5)
+    assert collector.lines["flood"].counters.bytes > 65_536
+    assert not any(collector.lines[each.port.port].counters.connected for each in bad[:20])
+    assert "no such ioctl" in collector.lines["broken"].counters.error
+    opened.set()
+    board.unplug()
+
+
 def test_a_port_without_a_descriptor_is_read_lost_and_opened_again(running):
     """rfc2217:// and loop:// cannot be watched, only asked."""
     sources = [FakeSource(good(1), b"unplugged"), FakeSource(b"", good(2))]
@@ -316,7 +346,22 @@ def test_a_lost_port_takes_its_silence_along(spool):
     assert made.turn(1.01) == []
     assert made.turn(2.0) == []
     assert made.loop._connections[0].line.counters.partial == 1
-    made.loop._pool.shutdown(wait=True)
+    made.loop.close()
+
+
+def test_a_line_that_waits_for_silences_or_answers_is_read_at_once_under_load(spool):
+    """A chunk with a silence in it would be one frame, and a meter would be asked less often."""
+    made = Turning(spool, line("p1"), line("p2", ROWS, device="dock"))
+    made.loop._monotonic = time.monotonic
+    made.loop._pace.pause = lambda _: 5.0
+    made.ports["p2"].say(b"21.5")
+
+    begun = time.monotonic()
+    made.loop.turn(5.0)
+
+    assert time.monotonic() - begun < 2
+    assert made.loop._connections[1].line.counters.bytes == 4
+    made.loop.close()
 
 
 METER = DelimitedFormat(kind="delimited", columns=[{"metric": "t"}])
