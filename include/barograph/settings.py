@@ -297,6 +297,11 @@ def data_folder(environment: dict[str, str] | None = None) -> Path:
     return Path(environment.get(f"{PREFIX}HOME") or CHECKOUT / ".barograph").expanduser().absolute()
 
 
+def is_submitted() -> bool:
+    """Whether spark-submit started this process: then its JVM waits at the port that it says here."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def load_settings(home: Path | None = None) -> Settings:
     """Read settings.yaml and the environment. Raises DocumentError or SettingsError that names every mistake."""
     home = home.absolute() if home else data_folder()

@@ -140,8 +140,15 @@ def _balanced(
 def _side_by_side(*works: Callable[[], None]) -> None:
     """Do all of them at once; the first error is raised when all have ended."""
     with ThreadPoolExecutor(len(works)) as pool:
-        for done in [pool.submit(work) for work in works]:
-            done.result()
+        working = [pool.submit(work) for work in works]
+        try:
+            for done in working:
+                done.result()
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # Our time is over, and the pool would wait for all of them.
+                edge.interrupt()
+            raise
 
 
 def _sorted(rows: DataFrame) -> DataFrame:

@@ -1,40 +1,90 @@
-"""Sessions on the Spark Connect servers."""
+"""Sessions on the Spark Connect servers, or the one of the spark-submit that started us."""
 
 from __future__ import annotations
 
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlparse
 from uuid import uuid4
 
+import structlog
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from barograph.errors import JobFailed, ServiceUnavailable
-from barograph.settings import Settings
+from barograph.settings import Settings, is_submitted
+
+SUBMITTED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.mapKeyDedupPolicy": "LAST_WIN",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""What answers depend on, for a session of spark-submit; our own servers have it from include/stack/spark/connect.conf.
+"""
+
+log = structlog.get_logger()
+
+_open: list[SparkSession] = []
 
 
 @contextmanager
 def session(settings: Settings, server: str = "live", lasting: str | None = None) -> Iterator[SparkSession]:
     """A session on the `live` or the `history` server. Raises ServiceUnavailable if nobody listens, JobFailed.
 
+    Started by spark-submit, it is that one's own session, wherever its master is.
+
     Python workers belong to a session, and starting them takes seconds. Under a name, `lasting`, the server keeps
     the session and the next process goes on with it; its callers must hold a lock, one at a time.
     """
-    url = settings.spark_url(server)
-    _knock(server, url)
+    where = "spark-submit" if is_submitted() else f"server `{server}`"
     try:
-        spark = _lasting(settings, url, f"{server}-{lasting}") if lasting else _fresh(url)
-    except PySparkException as error:
-        raise ServiceUnavailable(f"Spark server `{server}` refused a session: {error}") from error
+        spark = _submitted() if is_submitted() else _connected(settings, server, lasting)
+    except (PySparkException, Py4JError) as error:
+        raise ServiceUnavailable(f"Spark {where} refused a session: {_first_words(error)}") from error
+    _open.append(spark)
     try:
         yield spark
-    except PySparkException as error:
-        raise JobFailed(f"Spark server `{server}`: {_first_words(error)}") from error
+    except (PySparkException, Py4JError) as error:
+        raise JobFailed(f"Spark {where}: {_first_words(error)}") from error
+    except BaseException:
+        # A task whose time is over, a Ctrl-C: the server knows nothing of it, and would work on.
+        _interrupt(spark)
+        raise
     finally:
+        _open.remove(spark)
         spark.stop()
+
+
+def interrupt() -> None:
+    """End whatever this process has asked of Spark and not got yet; who waits for it gets JobFailed."""
+    for spark in list(_open):
+        _interrupt(spark)
+
+
+def _interrupt(spark: SparkSession) -> None:
+    with suppress(PySparkException, Py4JError):
+        if is_submitted():
+            spark.sparkContext.cancelAllJobs()
+        elif ended := spark.interruptAll():
+            log.warning("interrupted", operations=len(ended))
+
+
+def _submitted() -> SparkSession:
+    builder = SparkSession.builder
+    for name, value in SUBMITTED.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def _connected(settings: Settings, server: str, lasting: str | None) -> SparkSession:
+    url = settings.spark_url(server)
+    _knock(server, url)
+    return _lasting(settings, url, f"{server}-{lasting}") if lasting else _fresh(url)
 
 
 def _fresh(url: str, session_id: str | None = None) -> SparkSession:
@@ -49,6 +99,8 @@ def _lasting(settings: Settings, url: str, name: str) -> SparkSession:
     note.parent.mkdir(parents=True, exist_ok=True)
     try:
         spark = _fresh(url, note.read_text().strip())
+        # Only one at a time: what still works there was asked for by somebody who was killed.
+        _interrupt(spark)
         spark.catalog.clearCache()
     except (OSError, PySparkException):
         session_id = str(uuid4())
@@ -58,9 +110,10 @@ def _lasting(settings: Settings, url: str, name: str) -> SparkSession:
     return spark
 
 
-def _first_words(error: PySparkException) -> str:
+def _first_words(error: PySparkException | Py4JError) -> str:
     """A failure in a Python worker comes with a hundred lines of JVM; the last of its own is what happened."""
-    text = (error.getMessage() or str(error)).split("JVM stacktrace:")[0]
+    said = error.getMessage() if isinstance(error, PySparkException) else None
+    text = (said or str(error)).split("JVM stacktrace:")[0]
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
     own = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception)\b.*:", line)]
     return (own or lines or [text])[-1 if own else 0][:1000]

@@ -79,6 +79,12 @@ class Step(BaseOperator):
         log.info("step_done", step=self.task_id, **facts, **_pace(facts, seconds))
         return {**facts, "seconds": seconds}
 
+    def on_kill(self) -> None:
+        """Called when the task is cleared, marked or out of time: its work on the Spark servers ends with it."""
+        from barograph import spark
+
+        spark.interrupt()
+
 
 class ReportStep(Step):
     operator_extra_links = (ReportLink(),)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +14,7 @@ from barograph.errors import LedgerError
 from barograph.registry import choose_site
 from barograph.reports.publish import report
 from barograph.settle import settle
+from barograph.stack import environment
 from barograph.state import engine, stale
 from barograph.transforms import cleaning
 from barograph.windows import Window
@@ -92,6 +96,31 @@ def test_settling_again_changes_nothing(river):
 
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_spark_submit_settles_a_day_as_the_server_does(river):
+    """One function, two ways to a session: the tables are written anew, and they are the same."""
+    river.send(*a_day(river))
+    river.ingest()
+    settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+    before, version = derived(river, "refined", "windows", "rollups", "days"), version_of(river, "refined")
+    job = [str(environment.CHECKOUT / "spark_jobs" / "settle.py"), "--site", river.name, "--day", DAY.isoformat()]
+
+    done = subprocess.run(
+        [sys.executable, str(environment.FILES / "spark" / "submit.py"), "--master", "local[2]", *job],
+        env={**os.environ, **environment.barograph(river.settings), "BAROGRAPH_SPARK__HISTORY": "sc://nowhere:1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 0 == done.returncode, done.stderr[-3000:]
+    assert version < version_of(river, "refined")
+    assert before == derived(river, "refined", "windows", "rollups", "days")
+
+
+def version_of(river, table):
+    return river.archive._table(table).version()
 
 
 def test_late_data_makes_a_new_revision(river):

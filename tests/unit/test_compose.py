@@ -264,19 +264,31 @@ def test_the_example_holds_no_password():
 
 
 def test_the_secrets_made_are_those_of_the_local_stack(tmp_path):
-    """Two lists of one thing, for compose's must do without installed packages."""
     made = script("make_secrets")
     names = made.make(tmp_path / "secrets", (os.getuid(), os.getgid()))
 
-    assert local_secrets.GENERATED.keys() == made.GENERATED.keys()
-    assert {name: kind.__name__ for name, kind in local_secrets.GENERATED.items()} == {
-        name: kind.__name__ for name, kind in made.GENERATED.items()
-    }
-    assert DOCUMENT["secrets"].keys() == set(names)
+    assert DOCUMENT["secrets"].keys() == set(names) == {*local_secrets.GENERATED, *local_secrets.SHAPED}
     assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "secrets").iterdir()}
     assert 0o700 == stat.S_IMODE((tmp_path / "secrets").stat().st_mode)
     password = (tmp_path / "secrets" / "airflow_admin").read_text()
     assert {"admin": password} == json.loads((tmp_path / "secrets" / "airflow_passwords.json").read_text())
+
+
+def test_secrets_are_made_on_a_host_that_has_nothing_of_ours(tmp_path):
+    """No package is installed there: the bare interpreter must do."""
+    files = ("include/stack/compose/make_secrets.py", "include/barograph/__init__.py", "include/barograph/errors.py")
+    for name in (*files, "include/barograph/stack/__init__.py", "include/barograph/stack/secrets.py", ".env.example"):
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((CHECKOUT / name).read_bytes())
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(tmp_path / files[0])], capture_output=True, text=True, check=False
+    )
+
+    assert 0 == done.returncode, done.stderr
+    assert DOCUMENT["secrets"].keys() == {path.name for path in (tmp_path / "secrets").iterdir()}
+    assert "RUN_AS_UID=" in (tmp_path / ".env").read_text()
 
 
 def test_secrets_are_made_once(tmp_path):

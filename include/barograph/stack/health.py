@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,7 @@ from barograph import kafka
 from barograph.collector import health as collector
 from barograph.errors import BarographError
 from barograph.influx.load import in_doubt, refused
-from barograph.settings import PORT_OFFSETS, Settings
+from barograph.settings import PORT_OFFSETS, PostgresSettings, Settings
 from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
 from barograph.state import engine, stale, tables
@@ -69,6 +70,9 @@ def _behind(log: kafka.PartitionOffsets, planned: dict[tuple[str, int], tuple[st
 
 
 def _processes(settings: Settings, now: datetime) -> Iterator[Answer]:
+    if all(server.elsewhere for server in servers(settings)):
+        # Docker Compose, or whatever else starts them there, watches them too.
+        return
     for process in services.state(settings):
         restarts = f", restarted {process.restarts} times" if process.restarts else ""
         facts = {"pid": process.pid, "restarts": process.restarts, "seconds": round(process.seconds)}
@@ -79,13 +83,56 @@ def _processes(settings: Settings, now: datetime) -> Iterator[Answer]:
             yield Answer("process", process.name, False, advice)
 
 
-def _ports(settings: Settings, now: datetime) -> Iterator[Answer]:
+def _servers(settings: Settings, now: datetime) -> Iterator[Answer]:
+    for server in servers(settings):
+        try:
+            socket.create_connection((server.host, server.port), timeout=2).close()
+            problem = ""
+        except OSError as error:
+            problem = "no machine of that name" if isinstance(error, socket.gaierror) else "nobody listens"
+        facts = {"host": server.host, "port": server.port}
+        yield Answer("port", server.name, not problem, f"{server}: {problem}" if problem else str(server), facts)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where one server is asked: on a port of ours, or `elsewhere` as the settings say."""
+
+    name: str
+    host: str
+    port: int
+    elsewhere: bool
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}" if self.elsewhere else str(self.port)
+
+
+def servers(settings: Settings) -> list[Server]:
+    """All servers that this deployment needs; in containers and clusters each has a host of its own."""
+    kafka_, postgres, spark = settings.kafka, settings.postgres, settings.spark
+    said: dict[str, list[str]] = {
+        "spark_live": [spark.live],
+        "spark_history": [spark.history],
+        "airflow": [settings.airflow_url],
+        "influxdb": [settings.influx.url],
+        "kafka": [f"kafka://{broker}" for broker in settings.brokers] if kafka_.brokers else [],
+        "postgres": [f"postgresql://{postgres.host}:{settings.postgres_port}"] if postgres != _ON_LOOPBACK else [],
+    }
+    found = []
     for name in PORT_OFFSETS:
-        port = settings.port(name)
-        with socket.socket() as client:
-            client.settimeout(2)
-            open_ = client.connect_ex((settings.host, port)) == 0
-        yield Answer("port", name, open_, str(port) if open_ else f"{port}: nobody listens", {"port": port})
+        urls = [urlsplit(url) for url in said.get(name, ()) if url]
+        found += [
+            Server(name, url.hostname or "", url.port or DEFAULT_PORTS.get(url.scheme, 0), elsewhere=True)
+            for url in urls
+        ]
+        if not urls and (name != "kafka_controller" or not kafka_.brokers):
+            found.append(Server(name, settings.host, settings.port(name), elsewhere=False))
+    return found
+
+
+DEFAULT_PORTS = {"sc": 15002, "http": 80, "https": 443, "kafka": 9092}
+
+_ON_LOOPBACK = PostgresSettings()
 
 
 def _lag(settings: Settings, now: datetime) -> Iterator[Answer]:
@@ -197,7 +244,7 @@ def _influxdb(settings: Settings, now: datetime) -> Iterator[Answer]:
 
 PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
     "process": _processes,
-    "port": _ports,
+    "port": _servers,
     "kafka": _lag,
     "collector": _collector,
     "ingest": _batch,

@@ -1,4 +1,7 @@
-"""Secrets are made once, on the machine that uses them: a folder of mode 0700, a file of mode 0600 for each."""
+"""Secrets are made once, on the machine that uses them: a folder of mode 0700, a file of mode 0600 for each.
+
+Standard library only: for Docker Compose a host makes them that has nothing of ours installed.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from barograph.errors import SettingsError
-from barograph.settings import Settings
+
+if TYPE_CHECKING:
+    from barograph.settings import Settings
 
 
 def password() -> str:
@@ -42,15 +48,29 @@ GENERATED: dict[str, Callable[[], str]] = {
 """What nobody else gives us. `influx_loader` and `influx_reader` come from InfluxDB, see influx/admin.py."""
 
 
+SHAPED: dict[str, tuple[str, Callable[[str], str]]] = {
+    "airflow_passwords.json": ("airflow_admin", lambda password: json.dumps({"admin": password})),
+    "airflow_pgpass": ("postgres_airflow", lambda password: f"*:*:airflow:airflow:{password}"),
+}
+"""The same passwords in the shapes that Airflow's login and PostgreSQL's clients read: of which, and how."""
+
+
 def generate(settings: Settings) -> list[str]:
     """Make what is missing and return its names; an existing secret is never touched."""
-    folder = settings.secrets_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    made = [name for name, make in GENERATED.items() if keep(folder / name, make())]
-    # The same passwords in the shapes that Airflow's login and PostgreSQL's clients read.
-    keep(folder / "airflow_passwords.json", json.dumps({"admin": settings.secret("airflow_admin")}))
-    keep(folder / "airflow_pgpass", f"*:*:airflow:airflow:{settings.secret('postgres_airflow')}")
+    return make(settings.secrets_folder)
+
+
+def make(folder: Path) -> list[str]:
+    """Make what is missing in a folder and return its names. Raises SettingsError if it is not ours to write."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise SettingsError(f"Cannot make the folder {folder} ({error.strerror}). Is its parent yours?") from error
+    made = [name for name, kind in GENERATED.items() if keep(folder / name, kind())]
+    for name, (source, shape) in SHAPED.items():
+        if keep(folder / name, shape((folder / source).read_text(encoding="utf-8").strip())):
+            made.append(name)
     return made
 
 

@@ -13,83 +13,35 @@ that is. Standard library only: nothing of Barograph needs to be installed. With
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import os
 import re
-import secrets
 import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(CHECKOUT / "include"))
+
+from barograph.errors import BarographError  # noqa: E402
+from barograph.stack import secrets  # noqa: E402
+
 ROOTS_DEPUTY = 1000
 """Whom containers run as when root makes the secrets."""
 
 
-def password() -> str:
-    return secrets.token_urlsafe(24)
-
-
-def long_key() -> str:
-    return secrets.token_urlsafe(72)
-
-
-def fernet_key() -> str:
-    return base64.urlsafe_b64encode(os.urandom(32)).decode()
-
-
-# The names and kinds are those of barograph/stack/secrets.py, which needs installed packages; a test compares them.
-GENERATED = {
-    "postgres_superuser": password,
-    "postgres_airflow": password,
-    "postgres_barograph": password,
-    "influx_operator": password,
-    "influx_operator_token": long_key,
-    "airflow_admin": password,
-    "airflow_fernet": fernet_key,
-    "airflow_api_secret": long_key,
-    "airflow_jwt": long_key,
-    "spark_token": password,
-    "restic_password": password,
-}
-
-
 def make(folder: Path, owner: tuple[int, int], readable: bool = False) -> list[str]:
     """Make what is missing and return its names."""
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o700)
-    made = [name for name, kind in GENERATED.items() if keep(folder / name, kind())]
-
-    def text(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
-
-    # The same passwords in the shapes that Airflow's login and PostgreSQL's clients read.
-    shapes = {
-        "airflow_passwords.json": json.dumps({"admin": text("airflow_admin")}),
-        "airflow_pgpass": f"*:*:airflow:airflow:{text('postgres_airflow')}",
-    }
-    made += [name for name, content in shapes.items() if keep(folder / name, content)]
-    for path in (folder, *(folder / name for name in (*GENERATED, *shapes))):
+    for name in (*secrets.GENERATED, *secrets.SHAPED):
+        if (folder / name).is_dir():
+            # Left by a Docker that was started before the secrets were made.
+            (folder / name).rmdir()
+    made = secrets.make(folder)
+    for path in (folder, *(folder / name for name in (*secrets.GENERATED, *secrets.SHAPED))):
         if os.geteuid() == 0:
             os.chown(path, *owner)
         if path != folder:
             # In a folder that only its owner may enter, a readable file is readable to who is handed it: a container.
             path.chmod(0o444 if readable else 0o600)
     return made
-
-
-def keep(path: Path, content: str) -> bool:
-    """Write a file that only its owner can read, unless there is one. No newline: Airflow takes it as it is."""
-    if path.is_dir():
-        # Left by a Docker that was started before the secrets were made.
-        path.rmdir()
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    return True
 
 
 def write_env(checkout: Path, owner: tuple[int, int]) -> None:
@@ -116,8 +68,8 @@ def main() -> int:
     try:
         made = make(CHECKOUT / "secrets", owner, options.readable)
         write_env(CHECKOUT, owner)
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}. Is the folder yours?", file=sys.stderr)
+    except (BarographError, OSError) as error:
+        print(error if isinstance(error, BarographError) else f"{error.filename}: {error.strerror}.", file=sys.stderr)
         return 1
     print(f"secrets: {', '.join(made) if made else 'all there'}; containers run as {owner[0]}:{owner[1]} (.env).")
     print("Next: docker compose up --build --detach. Airflow's password for admin is in secrets/airflow_admin.")
