@@ -1,7 +1,17 @@
-"""No test may find a real data folder: the environment would win over what a test says."""
+"""No test may find a real data folder: the environment would win over what a test says.
+
+Properties are tried with a few examples in a normal run; `--hypothesis-profile=thorough` tries many.
+"""
 
 import os
+
+from hypothesis import settings
 
 for name in list(os.environ):
     if name.startswith("BAROGRAPH_") and not name.startswith("BAROGRAPH_TEST_"):
         del os.environ[name]
+
+# No deadlines: a busy machine is not a wrong answer.
+settings.register_profile("normal", max_examples=25, deadline=None)
+settings.register_profile("thorough", max_examples=1_000, deadline=None)
+settings.load_profile("normal")

@@ -1,6 +1,7 @@
 """Real servers for tests: PostgreSQL, Kafka, InfluxDB and one Spark Connect server, started once a session.
 
-They have their own ports and data folder, so that they run beside a `make run`.
+They have their own ports and data folder, so that they run beside a `make run`. A test that asks for `services` has all
+of them; `servers` are those without Spark, which is most of the start. Workers of pytest-xdist have their own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from barograph.settings import PORT_OFFSETS, Settings, SparkSettings
 from barograph.stack import pids, prepare, secrets, services
 
 PORT_BASE = 27_000
-SERVERS = ("postgres", "kafka", "influxdb", "spark-live")
+PORTS_APART = 500
+SERVERS = ("postgres", "kafka", "influxdb")
+SPARK = "spark-live"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ def _nobodys_settings() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def services_settings(_nobodys_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("barograph") / "home"
-    plain = Settings(home=home, port_base=int(os.environ.get("BAROGRAPH_TEST_PORT_BASE", PORT_BASE)))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    base = int(os.environ.get("BAROGRAPH_TEST_PORT_BASE", PORT_BASE)) - PORTS_APART * worker
+    plain = Settings(home=home, port_base=base)
     assert home == plain.home
     secrets.generate(plain)
     live = plain.spark_url("live")
@@ -46,8 +51,10 @@ def services_settings(_nobodys_settings: None, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def services_up(services_settings: Settings) -> Iterator[Services]:
-    services.up(services_settings, only=SERVERS)
+def servers(services_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Services]:
+    """All but Spark; that one too where a test of this session will ask for it, for they start side by side."""
+    spark = [SPARK] if any(needs_spark(item) for item in request.session.items) else []
+    services.up(services_settings, only=[*SERVERS, *spark])
     try:
         prepare.run(services_settings, airflow=False)
         yield Services(services_settings)
@@ -59,8 +66,20 @@ def services_up(services_settings: Settings) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="session", name="services")
-def _services(services_up: Services) -> Services:
-    return services_up
+def _services(servers: Services) -> Services:
+    return servers
+
+
+def needs_spark(item: pytest.Item) -> bool:
+    return "services" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m spark` and `-m "not spark"` are two halves that can run side by side."""
+    for item in items:
+        if needs_spark(item):
+            item.add_marker("spark")
 
 
 def still_listening(settings: Settings) -> list[str]:

@@ -63,8 +63,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(services: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    given: Settings = services.settings
+def shop(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    given: Settings = servers.settings
     home = tmp_path_factory.mktemp("shop")
     own = {
         "home": home,

@@ -50,9 +50,9 @@ values: data.*
 
 
 @pytest.fixture
-def settings(services, tmp_path) -> Settings:
+def settings(servers, tmp_path) -> Settings:
     """A data folder and topics of this test's own, on the session's Kafka."""
-    return on(tmp_path, services.settings.brokers)
+    return on(tmp_path, servers.settings.brokers)
 
 
 def on(home: Path, brokers: list[str]) -> Settings:

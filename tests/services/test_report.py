@@ -32,10 +32,10 @@ def at(hours):
 
 
 @pytest.fixture
-def settings(services, tmp_path):
+def settings(servers, tmp_path):
     """The servers of the session, and a data folder of our own; what we leave in SQL goes."""
-    settings = services.settings.model_copy(
-        update={"home": tmp_path, "archive": "", "secrets": services.settings.secrets_folder}
+    settings = servers.settings.model_copy(
+        update={"home": tmp_path, "archive": "", "secrets": servers.settings.secrets_folder}
     )
     yield settings
     with connect(settings).begin() as connection:

@@ -31,8 +31,8 @@ from .conftest import SERVERS, Services
 
 
 @pytest.fixture
-def settings(services: Services) -> Settings:
-    return services.settings
+def settings(servers: Services) -> Settings:
+    return servers.settings
 
 
 def client(settings: Settings, secret: str) -> InfluxDBClient:
@@ -69,6 +69,11 @@ def test_no_secret_shows_in_ps(settings: Settings) -> None:
 
     assert commands
     assert [command for command in commands if any(value in command for value in values)] == []
+
+
+def test_no_secret_of_spark_shows_in_ps(services: Services) -> None:
+    assert any("SparkConnectServer" in running.command for running in pids.ours(services.settings.home))
+    test_no_secret_shows_in_ps(services.settings)
 
 
 def test_preparing_twice_changes_nothing(settings: Settings) -> None:
