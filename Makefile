@@ -49,7 +49,7 @@ status: ## Show health, ports, lag and last runs
 	@$(BIN)/barograph status
 
 logs: ## Follow the logs of all servers
-	@$(BIN)/barograph stack logs
+	@$(BIN)/barograph stack logs --follow
 
 stop: ## Stop everything; data stay
 	@$(BIN)/barograph stack down

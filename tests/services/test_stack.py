@@ -171,6 +171,15 @@ def test_a_killed_broker_comes_back_with_its_messages(settings: Settings) -> Non
     assert before == sum(log.end for log in kafka.offsets(settings, [topic]))
 
 
+def test_a_killed_influxdb_comes_back_with_its_points(settings: Settings) -> None:
+    write(settings, "influx_loader", "readings", "temperature,device=killed value=21 1795000000000000000")
+
+    kill(settings, "influxdb")
+
+    found = influxql(settings, "influx_reader", "readings", "SELECT value FROM temperature WHERE device = 'killed'")
+    assert ["21"] == [row["value"] for row in found]
+
+
 def test_a_killed_database_comes_back(settings: Settings) -> None:
     kill(settings, "postgres")
 

@@ -123,3 +123,15 @@ def test_a_report_that_was_not_made_has_no_page(monkeypatch: pytest.MonkeyPatch)
     task = step("report", day={"site": "demo", "day": "2026-11-22"})
 
     assert task.operator_extra_links[0].get_link(task, ti_key=None) == ""
+
+
+def test_a_kill_on_request_ends_the_step_s_work_on_spark(monkeypatch: pytest.MonkeyPatch):
+    """A cleared task must not leave its job on the server that the next batch needs."""
+    from barograph import spark
+
+    told: list[str] = []
+    monkeypatch.setattr(spark, "interrupt", lambda: told.append("interrupted"))
+
+    step("settle", site="demo").on_kill()
+
+    assert ["interrupted"] == told
