@@ -57,6 +57,9 @@ class Frame:
     port: str | None = None
     raw: str | None = None
     historical: bool = False
+    skew: float | None = None
+    """Seconds that the device's own clock was ahead of ours, where it was too far off to be trusted: `time` is then
+    when the frame came. None: the time stands as it was given."""
 
 
 def encoded(frames: list[Frame]) -> bytes:
@@ -64,6 +67,8 @@ def encoded(frames: list[Frame]) -> bytes:
 
     {"device":"sensor3","time":"2026-11-22T08:00:00.123456Z","seq":41,"boot":"5f0c","port":"usb:0403:6001:A1",
      "values":{"temperature":21.5,"humidity":40.2},"raw":"..."}
+
+    `"skew":-31536000.5` says that the device's own clock was that many seconds ahead and `time` is not its time.
     """
     if len(frames) == 1:
         return _wire(frames[0]).encode()
@@ -94,6 +99,8 @@ def _wire(frame: Frame) -> str:
         facts.append(f'"port":{_quoted(frame.port)}')
     if frame.historical:
         facts.append('"historical":true')
+    if frame.skew is not None:
+        facts.append(f'"skew":{_number(frame.skew)}')
     values = [f"{_quoted(name)}:{_number(value)}" for name, value in frame.values.items()]
     facts.append(f'"values":{{{",".join(values)}}}')
     if frame.raw is not None:

@@ -2,11 +2,12 @@
 
 READINGS = """
     device STRING, metric STRING, time TIMESTAMP, value DOUBLE,
-    seq BIGINT, boot STRING, port STRING, historical BOOLEAN, raw STRING, published TIMESTAMP,
-    writer STRING, batch BIGINT, topic STRING, partition INT, offset BIGINT, frame INT, day DATE
+    seq BIGINT, boot STRING, port STRING, historical BOOLEAN, raw STRING, skew DOUBLE,
+    published TIMESTAMP, writer STRING, batch BIGINT, topic STRING, partition INT, offset BIGINT, frame INT, day DATE
 """
 """record/readings: as they came, duplicates too. `frame` is the place in the message, `day` the UTC day of `time`,
-`published` Kafka's timestamp of the message. A null value was measured badly."""
+`published` Kafka's timestamp of the message. A null value was measured badly. `skew`: seconds that the device's own
+clock was ahead, where it was not trusted and `time` is when the frame came; null: the time stands as it was given."""
 
 REJECTS = """
     reason STRING, detail STRING, stage STRING, port STRING, device STRING, metric STRING, raw BINARY,

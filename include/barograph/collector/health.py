@@ -41,6 +41,8 @@ class Counters:
     """By reason."""
     unregistered: int = 0
     """Frames of devices that the registry doesn't have: collected all the same."""
+    clock_off: int = 0
+    """Frames whose device's clock was further off than `max_skew`: their time is when they came."""
     opens: int = 0
     losses: int = 0
     error: str = ""

@@ -177,25 +177,26 @@ class Line:
         return entries + [self._frame(frame, found.raw, at) for frame in decoded.frames]
 
     def _frame(self, frame: Frame, raw: bytes, at: datetime) -> Entry:
-        told = frame.time
-        moment = told or at
-        ahead = (moment - at).total_seconds()
-        if self.port.max_skew is not None and abs(ahead) > self.port.max_skew:
-            detail = f"the frame says {moment.isoformat()}, {ahead:+.0f} s from our clock"
-            return self._reject("clock_skew", raw, at, device=frame.device, detail=detail)
-        frame.time, frame.boot, frame.port = moment, self.boot, self.port.port
+        ahead = (frame.time - at).total_seconds() if frame.time else None
+        off = ahead is not None and self.port.max_skew is not None and abs(ahead) > self.port.max_skew
+        if off:
+            frame.skew = ahead
+        if off or ahead is None:
+            frame.time = at
+        frame.boot, frame.port = self.boot, self.port.port
         frame.seq = self.numbers.take(frame.device)
         payload = encoded([frame])
         if not fits(payload):
             return self._reject("too_long", raw, at, device=frame.device, detail=f"a frame of {len(payload)} bytes")
         self.counters.frames += 1
         self.counters.readings += len(frame.values)
+        self.counters.clock_off += off
         if self.numbers.registered(frame.device):
             self.heard.add(frame.device)
             known = self.counters.device(frame.device)
             known.frames += 1
             known.last_frame = at
-            known.skew = ahead if told else None
+            known.skew = ahead
         else:
             self.counters.unregistered += 1
         self.counters.last_frame = at

@@ -63,6 +63,12 @@ def _values() -> Column:
     return F.when(F.map_contains_key("fields", "values"), nested).otherwise(flat)
 
 
+def _skew() -> Column:
+    """In the flat form a `skew` is a metric, as every other number there."""
+    said = F.when(F.map_contains_key("fields", F.lit("values")), F.col("fields")["skew"].try_cast("double"))
+    return F.when(~F.isnan(said) & (F.abs(said) != float("inf")), said)
+
+
 def _described(parsed: DataFrame, max_ahead: float) -> DataFrame:
     said = F.col("fields")["time"]
     time = F.when(said.isNull(), F.col("published")).otherwise(F.try_to_timestamp(said))
@@ -77,6 +83,7 @@ def _described(parsed: DataFrame, max_ahead: float) -> DataFrame:
         F.col("fields")["port"].alias("port"),
         F.coalesce(F.col("fields")["historical"] == "true", F.lit(False)).alias("historical"),
         F.col("fields")["raw"].alias("raw"),
+        _skew().alias("skew"),
     )  # fmt: skip
     no_device = F.coalesce(F.trim("device"), F.lit("")) == ""
     ahead = F.col("time") > F.col("published") + F.make_dt_interval(secs=F.lit(max_ahead))
@@ -127,7 +134,7 @@ def _entries() -> Column:
 def readings(frames: DataFrame) -> DataFrame:
     """The readings that can be kept; a null value was measured badly."""
     return _exploded(frames).where("reason is null").select(
-        "device", "metric", "time", "number", "seq", "boot", "port", "historical", "raw", "published", *POSITION
+        "device", "metric", "time", "number", "seq", "boot", "port", "historical", "raw", "skew", "published", *POSITION
     ).withColumnRenamed("number", "value")  # fmt: skip
 
 

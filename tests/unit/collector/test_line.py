@@ -163,15 +163,38 @@ def test_an_unknown_device_is_collected_and_counted():
     assert (made.counters.frames, made.counters.unregistered) == (2, 1)
 
 
-def test_a_clock_that_is_a_year_off_is_refused():
-    """Such a reading would be filed under a day that nobody looks at."""
-    made = line()
+def test_a_frame_of_a_clock_that_is_a_year_off_gets_the_time_at_which_it_came_and_says_so():
+    """The value is as good as ever; filed under last year, nobody would see it."""
+    made = line(baud=1_000_000)
     told = b'{"device":"fridge","ts":"%s","t":1}\n'
 
-    entries = made.take(told % b"2025-11-22T12:00:00Z" + told % b"2026-11-22T11:59:58Z", LATER)
+    entries = made.take(told % b"2025-11-22T12:00:05Z" + told % b"2026-11-22T11:59:58Z", LATER)
 
-    assert reasons(entries) == ["clock_skew"]
-    assert [frame["time"] for frame in frames(entries)] == ["2026-11-22T11:59:58.000000Z"]
+    assert reasons(entries) == []
+    off, trusted = frames(entries)
+    assert "2026-11-22T12:00:04.99" == off["time"][:22]
+    assert -31_536_000 == round(off["skew"])
+    assert ("2026-11-22T11:59:58.000000Z", False) == (trusted["time"], "skew" in trusted)
+    assert 1 == made.counters.clock_off
+
+
+@pytest.mark.parametrize(("ahead", "off"), [(59.9, False), (60.1, True), (-59.9, False), (-60.1, True)])
+def test_the_limit_of_a_clock_holds_in_both_directions(ahead, off):
+    made = line(max_skew=60, baud=1_000_000)
+    at = (LATER + timedelta(seconds=ahead)).isoformat()
+
+    [frame] = frames(made.take(b'{"device":"fridge","ts":"%s","t":1}\n' % at.encode(), LATER))
+
+    assert off == ("skew" in frame)
+
+
+def test_how_far_a_clock_is_off_is_known_in_all_cases():
+    """Also of one that is trusted, and of one that any may be: a drifting clock shows before it is beyond the limit."""
+    made = line(max_skew=None)
+    made.take(b'{"device":"fridge","ts":"2025-11-22T12:00:05Z","t":1}\n', LATER)
+
+    assert -31_536_000 == round(made.counters.device("fridge").skew)
+    assert 0 == made.counters.clock_off
 
 
 def test_a_port_may_trust_any_clock():

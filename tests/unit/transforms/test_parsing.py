@@ -47,6 +47,24 @@ def test_a_strangers_ten_lines_of_python_are_enough(parsed):
     assert NOON == kept[0].time.replace(tzinfo=UTC)
 
 
+def test_a_clock_that_was_not_trusted_is_carried_along(parsed):
+    """Refining flags such readings; a message without a skew, or with nonsense in its place, stands as it is."""
+    told = [b"-31536000.5", b'"NaN"', b"1e999", b"[1]", b"null"]
+    kept, refused = parsed(
+        *(b'{"device":"a","values":{"t":1},"skew":%s}' % skew for skew in told), b'{"device":"a","values":{"t":1}}'
+    )
+
+    assert [-31536000.5, None, None, None, None, None] == [row.skew for row in sorted(kept, key=lambda row: row.offset)]
+    assert [] == refused
+
+
+def test_a_strangers_metric_may_be_called_skew(parsed):
+    """In the flat form every number is a metric, as it always was."""
+    kept, _ = parsed(b'{"device":"a","skew":2}')
+
+    assert [("skew", 2.0, None)] == [(row.metric, row.value, row.skew) for row in kept]
+
+
 def test_one_bad_value_leaves_its_neighbours(parsed):
     """With a typed schema the whole frame would be null."""
     kept, refused = parsed(b'{"device":"a","values":{"t":1.5,"h":"wet","n":NaN,"i":1e999,"on":true,"gone":null}}')
