@@ -26,6 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PORTS = {
     "Spark, live": 2,
     "Spark, history": 3,
+    "the collector's metrics": 64,
     "Airflow": 80,
     "InfluxDB": 86,
     "Kafka": 92,

@@ -8,12 +8,14 @@ settings.yaml (`kafka: {brokers: ...}`), the default here. Secrets are files of 
 from __future__ import annotations
 
 import os
+import socket
 import stat
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from barograph import documents
@@ -26,6 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PORT_OFFSETS = {
     "spark_live": 2,
     "spark_history": 3,
+    "collector": 64,
     "airflow": 80,
     "influxdb": 86,
     "kafka": 92,
@@ -48,6 +51,11 @@ class KafkaSettings(Section):
     topics: list[str] = ["readings"]
     """Topics with readings. The collector writes the first; drain reads all of them."""
     rejects: str = "rejects"
+    """What the collector could not decode, byte for byte, with the reason."""
+    operations: str = "operations"
+    """The collector's metrics and events, on their way to InfluxDB's bucket of that name."""
+    operations_hours: int = Field(default=48, ge=1)
+    """How long Kafka keeps those."""
     partitions: int = Field(default=4, ge=1)
     retention_hours: int = Field(default=24 * 7, ge=1)
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -175,6 +183,17 @@ class CollectorSettings(Section):
     """Seconds that acknowledged entries stay spooled: one broker's acks are page cache."""
     reopen: float = 2.0
     """Seconds between attempts to open a lost port."""
+    name: str = ""
+    """What it is called in metrics, which tells several collectors apart; empty means the machine's name."""
+    metrics_port: int | Literal["auto"] | None = Field(default="auto", union_mode="left_to_right")
+    """Where Prometheus finds its metrics on loopback: a port, or `auto` for `port_base` + 64; 0 or null for nowhere."""
+
+    @field_validator("metrics_port")
+    @classmethod
+    def _is_port(cls, port: int | str | None) -> int | str | None:
+        if isinstance(port, int) and not 0 <= port < 65_536:
+            raise ValueError("a port is a number from 1 to 65535, `auto`, or 0 for none")
+        return port
 
 
 class BackupSettings(Section):
@@ -263,6 +282,16 @@ class Settings(BaseSettings):
     def restic_repository(self) -> str:
         return self.backups.repository or str(self.path("backups"))
 
+    @property
+    def collector_name(self) -> str:
+        return self.collector.name or socket.gethostname()
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where the collector serves its metrics; None where it does not."""
+        port = self.collector.metrics_port
+        return self.port("collector") if port == "auto" else port or None
+
     def spark_url(self, server: str) -> str:
         """The Spark Connect URL of `live` or `history`, with its token."""
         configured = self.spark.live if server == "live" else self.spark.history
@@ -300,6 +329,23 @@ def data_folder(environment: dict[str, str] | None = None) -> Path:
 def is_submitted() -> bool:
     """Whether spark-submit started this process: then its JVM waits at the port that it says here."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
+@dataclass(frozen=True)
+class Service:
+    """What systemd tells a service of Type=notify: where to speak, and within how many seconds again and again."""
+
+    notify: str | None = None
+    watchdog: float | None = None
+
+
+def service(environment: dict[str, str] | None = None) -> Service:
+    """From NOTIFY_SOCKET and WATCHDOG_USEC; nothing where nobody asked, or asked another process."""
+    environment = dict(os.environ) if environment is None else environment
+    microseconds = environment.get("WATCHDOG_USEC", "")
+    ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    watchdog = int(microseconds) / 1e6 if ours and microseconds.isdigit() else 0.0
+    return Service(environment.get("NOTIFY_SOCKET") or None, watchdog or None)
 
 
 def load_settings(home: Path | None = None) -> Settings:

@@ -48,7 +48,11 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     archive = Archive.of(settings)
     window = Window.local_day(day, site.timezone)
     places = places_of(settings, registry.read_sites(settings.sites_folder))
-    with writer_lock(connect(settings), "settle"), edge.session(settings, "history", lasting="settle") as spark:
+    with (
+        writer_lock(connect(settings), "settle"),
+        edge.session(settings, "history", lasting="settle") as spark,
+        edge.watched(spark, "settle", site=site.site, day=day.isoformat()),
+    ):
         archive.create(spark)
         # Before the record is looked at: what comes between the two leaves its mark.
         marks = stale.marked(connect(settings), site.site, day)

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import urlparse
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from barograph.errors import JobFailed, ServiceUnavailable
+from barograph.progress import Progress
 from barograph.settings import Settings, is_submitted
 
 SUBMITTED = {
@@ -85,6 +87,31 @@ def _connected(settings: Settings, server: str, lasting: str | None) -> SparkSes
     url = settings.spark_url(server)
     _knock(server, url)
     return _lasting(settings, url, f"{server}-{lasting}") if lasting else _fresh(url)
+
+
+@contextmanager
+def watched(spark: SparkSession, step: str, **facts: object) -> Iterator[None]:
+    """While this lasts, log how far the session's work is: tasks of the stages that Spark has planned by now."""
+    if is_submitted():
+        # Only Connect tells; spark-submit shows its own stages.
+        yield
+        return
+    progress = Progress(step, facts)
+
+    def said(stages: Any, inflight_tasks: int, operation_id: str | None, done: bool) -> None:
+        planned = list(stages or ())
+        progress.reached(
+            sum(stage.num_completed_tasks for stage in planned),
+            sum(stage.num_tasks for stage in planned),
+            "tasks",
+            megabytes=round(sum(stage.num_bytes_read for stage in planned) / 1e6),
+        )
+
+    spark.registerProgressHandler(said)
+    try:
+        yield
+    finally:
+        spark.removeProgressHandler(said)
 
 
 def _fresh(url: str, session_id: str | None = None) -> SparkSession:

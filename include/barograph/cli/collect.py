@@ -22,11 +22,15 @@ def collect(
     """
     from barograph import logs
     from barograph.collector import service
+    from barograph.collector.systemd import Supervisor
     from barograph.settings import load_settings
+    from barograph.settings import service as asked_by
 
     logs.configure(as_json=json_logs)
+    systemd = asked_by()
+    supervisor = Supervisor(systemd.notify, systemd.watchdog)
     with service.stopped_by_signals() as stop, service.reloaded_by_signal() as reload:
-        service.collect(load_settings(), stop, site=site, reload=reload)
+        service.collect(load_settings(), stop, site=site, reload=reload, supervisor=supervisor)
 
 
 def reload() -> None:

@@ -13,9 +13,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
-
-log = structlog.get_logger()
+from barograph.collector.events import Tell, told
 
 STEP = 1.0
 """Seconds between two looks that are a step of the machine's clock, and not its drift."""
@@ -32,6 +30,8 @@ class SteadyClock:
         self._told = self._seen = wall()
         self._at = monotonic()
         self.steps = 0
+        self.tell: Tell = told
+        """Gets `clock_stepped`."""
 
     def __call__(self) -> datetime:
         with self._lock:
@@ -40,10 +40,10 @@ class SteadyClock:
             step = (wall - self._seen).total_seconds() - passed
             self._seen, self._at = wall, at
             self._told = max(wall, self._told + timedelta(seconds=passed * SLOWED))
-            if abs(step) > STEP:
-                self.steps += 1
-                log.warning("clock_stepped", seconds=round(step, 3), ahead=round(self._ahead(), 3))
-            return self._told
-
-    def _ahead(self) -> float:
-        return (self._told - self._seen).total_seconds()
+            now, ahead = self._told, (self._told - wall).total_seconds()
+            stepped = abs(step) > STEP
+            self.steps += stepped
+        if stepped:
+            # Whoever is told may ask what time it is.
+            self.tell("clock_stepped", "warning", seconds=round(step, 3), ahead=round(ahead, 3))
+        return now

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from barograph.collector.latency import Latency
+
 FRESH = timedelta(seconds=10)
 """An older status is of a collector that hangs or is gone."""
 
@@ -50,6 +52,10 @@ class Counters:
     last_frame: datetime | None = None
     timeouts: int = 0
     """Requests without an answer, where the port is polled."""
+    overruns: int | None = None
+    """Bytes that the driver lost because they were not taken in time; None where it does not count them."""
+    line_errors: int | None = None
+    """Bytes with a wrong stop or parity bit, the same."""
     state: str = "on_time"
     """Of the whole port, by the cadence of its devices: on_time, late, suspect, silent."""
     devices: dict[str, DeviceCounters] = field(default_factory=dict)
@@ -63,6 +69,8 @@ class Counters:
 class Status(BaseModel):
     """As in run/collector.json."""
 
+    name: str = ""
+    """What this collector is called in metrics."""
     pid: int
     boot: str
     started: datetime
@@ -80,16 +88,38 @@ class Status(BaseModel):
     spool_quota: int
     spool_lost: int
     """Frames and rejects that did not fit."""
+    waiting_since: datetime | None = None
+    """When the oldest frame was read that Kafka does not have yet."""
+    latency: Latency = Latency()
+    """From the spool to Kafka's acknowledgement; what was sent again counts with its full age."""
+    latency_p50: float | None = None
+    """Of the last ten seconds: within which time half of the frames were acknowledged."""
+    latency_p99: float | None = None
+    clock_steps: int = 0
+    """How often the machine's clock was set."""
+    events: Counter[str] = Counter()
+    """How often each was told."""
+    telemetry_dropped: int = 0
+    """Points for the bucket `operations` that were given up: they are not spooled as readings are."""
+    metrics: str = ""
+    """Where Prometheus finds all this; empty where that is turned off, or `metrics_error` says why not."""
+    metrics_error: str = ""
     ports: dict[str, Counters]
+
+    @property
+    def spool_age(self) -> float:
+        """Seconds that the oldest waiting frame has waited."""
+        return max(0.0, (self.updated - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
 
     def running(self, now: datetime) -> bool:
         return now - self.updated < FRESH
 
 
-def write(path: Path, status: Status) -> None:
-    """Replace the file at once: a reader sees the old one or the new one."""
+def write(path: Path, status: Status | str) -> None:
+    """Replace the file at once: a reader sees the old one or the new one. `status` may be its JSON."""
     beside = path.with_suffix(".tmp")
-    beside.write_text(status.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    text = status if isinstance(status, str) else status.model_dump_json(indent=2) + "\n"
+    beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 
 

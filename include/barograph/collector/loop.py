@@ -13,10 +13,10 @@ from time import monotonic as system_monotonic
 from types import MappingProxyType
 from typing import TypeVar
 
-import structlog
-
 from barograph.collector.assembly import Assembly
+from barograph.collector.events import Tell, told
 from barograph.collector.line import Line
+from barograph.collector.overruns import LineErrors, line_errors
 from barograph.collector.pace import Pace
 from barograph.collector.polling import Poller
 from barograph.collector.ports import Source
@@ -24,8 +24,6 @@ from barograph.collector.spool import Entry, Spool
 from barograph.collector.watchdog import Watchdog
 from barograph.errors import PortError, SpoolFull
 from barograph.registry import Port
-
-log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
@@ -52,6 +50,8 @@ class Connection:
         self.watchdog = Watchdog(port.port, cadences, now, expected)
         self.pause = FIRST_PAUSE
         self.source: Source | None = None
+        self.errors: LineErrors | None = None
+        """What the driver had counted when it was last asked."""
         self.opening: Future[Source] | None = None
         self.next_try = 0.0
         self.urgent = self.poller is not None or line.gap is not None
@@ -72,6 +72,7 @@ class Loop:
         monotonic: Callable[[], float] = system_monotonic,
         reopen: float = 2.0,
         cadences: Mapping[str, float] = MappingProxyType({}),
+        tell: Tell = told,
     ) -> None:
         """`published` is called after each commit, and wakes the publisher. `cadences`: of all registered devices."""
         self._connections = [Connection(line, cadences, monotonic()) for line in lines]
@@ -81,6 +82,7 @@ class Loop:
         self._clock = clock
         self._monotonic = monotonic
         self._reopen = reopen
+        self._tell = tell
         self._selector = selectors.DefaultSelector()
         self._urgent = selectors.DefaultSelector()
         self._pace = Pace()
@@ -154,6 +156,7 @@ class Loop:
             self._watch_at = self._monotonic() + WATCH
             for connection in self._connections:
                 self._watch(connection)
+                self._count_errors(connection)
 
     def close(self) -> None:
         for connection in self._connections:
@@ -183,6 +186,7 @@ class Loop:
             self._failed(connection, str(error))
             return
         line.opened(self._clock())
+        connection.errors = line_errors(connection.source.descriptor)
         connection.pause = FIRST_PAUSE
         if connection.poller:
             # An answer to somebody before us would look like half a frame of ours.
@@ -190,7 +194,7 @@ class Loop:
         line.counters.connected = True
         line.counters.opens += 1
         line.counters.error = ""
-        log.info("port_opened", port=line.port.port, url=line.port.url)
+        self._tell("port_opened", port=line.port.port, url=line.port.url)
 
     def _ready(self, wait: float) -> list[Connection]:
         polled = [each for each in self._connections if each.source and each.source.descriptor is None]
@@ -253,33 +257,52 @@ class Loop:
         """Say who is silent, the port or one of its devices, and do what the registry says about the port."""
         line = connection.line
         for change in connection.watchdog.changes(self._monotonic()):
-            tell = log.info if change.state in ("on_time", "late") else log.warning
+            level = "info" if change.state in ("on_time", "late") else "warning"
             who = {"device": change.device} if change.device else {}
-            tell(change.state, port=change.port, **who, before=change.before, seconds=round(change.seconds))
+            self._tell(
+                change.state, level, port=change.port, **who, before=change.before, seconds=round(change.seconds)
+            )
             if change.device is None:
                 line.counters.state = change.state
-                if change.state == "silent" and connection.source:
-                    self._stir(connection, connection.source)
             else:
                 line.counters.device(change.device).state = change.state
+        if connection.source and connection.watchdog.stirs(self._monotonic()):
+            self._stir(connection, connection.source)
 
     def _stir(self, connection: Connection, source: Source) -> None:
         action = connection.line.port.silence
+        if action != "log":
+            self._tell("port_stirred", port=connection.line.port.port, action=action)
         if action == "reopen":
             self._lost(connection, source, "silent; opened again, as `silence: reopen` says")
         elif action == "toggle_dtr":
             _aside(source.toggle_dtr)
 
+    def _count_errors(self, connection: Connection) -> None:
+        """Ask the driver what it lost, where it says so: nobody else can know."""
+        counters, before = connection.line.counters, connection.errors
+        if connection.source is None or before is None:
+            return
+        connection.errors = line_errors(connection.source.descriptor)
+        if connection.errors is not None:
+            more = connection.errors.since(before)
+            counters.overruns = (counters.overruns or 0) + more.overruns
+            counters.line_errors = (counters.line_errors or 0) + more.damaged
+            if more.overruns:
+                self._tell("overrun", "warning", port=connection.line.port.port, bytes=more.overruns)
+
     def _lost(self, connection: Connection, source: Source, error: str) -> None:
         self._close(connection, source)
         connection.line.lost()
         connection.line.counters.losses += 1
+        connection.line.counters.error = error
+        self._tell("port_lost", "warning", port=connection.line.port.port, reason=error)
         self._failed(connection, error)
 
     def _failed(self, connection: Connection, error: str) -> None:
         counters = connection.line.counters
         if counters.error != error:
-            log.warning("port_down", port=connection.line.port.port, error=error)
+            self._tell("port_not_opened", "warning", port=connection.line.port.port, reason=error)
         counters.connected = False
         counters.error = error
         # Jittered, so that the ports of a hub that was unplugged don't all come at once.
@@ -303,10 +326,10 @@ class Loop:
         except SpoolFull as error:
             if self._full_since is None:
                 self._full_since = self._monotonic()
-                log.error("spool_full", error=str(error))
+                self._tell("spool_full", "error", reason=str(error))
         else:
             if self._full_since is not None:
-                log.info("spool_has_room", after_seconds=round(self._monotonic() - self._full_since))
+                self._tell("spool_has_room", after_seconds=round(self._monotonic() - self._full_since))
                 self._full_since = None
         self._published()
 

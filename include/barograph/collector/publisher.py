@@ -10,13 +10,16 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic as system_monotonic
 from time import sleep
 from typing import Protocol
 
 import structlog
 
+from barograph.collector.events import Tell, told
 from barograph.collector.frames import SAMPLE
+from barograph.collector.latency import Latency
 from barograph.collector.losses import Loss, moment
 from barograph.collector.packs import BETWEEN, MAX_PACK_BYTES, Entry, Pack
 from barograph.collector.rejects import reject
@@ -25,6 +28,7 @@ from barograph.collector.spool_file import Damage
 from barograph.errors import BarographError, ServiceUnavailable
 from barograph.kafka import MAX_MESSAGE_BYTES, Delivery, Message
 from barograph.readings import MAX_FRAMES_PER_MESSAGE
+from barograph.windows import microseconds
 
 log = structlog.get_logger()
 
@@ -118,12 +122,19 @@ class Publisher:
         *,
         monotonic: Callable[[], float] = system_monotonic,
         back_off: tuple[float, float] = BACK_OFF,
+        clock: Callable[[], datetime] | None = None,
+        beside: Callable[[Producer], None] = lambda _: None,
+        tell: Tell = told,
     ) -> None:
+        """`clock` is the one that the spool's times are of. `beside` may send something of its own now and then."""
         self._spool = spool
         self._connect = connect
         self._topics = topics
         self._monotonic = monotonic
         self._back_off = back_off
+        self._clock = clock
+        self._beside = beside
+        self._tell = tell
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._deadline = 0.0
@@ -136,6 +147,7 @@ class Publisher:
         """Whether the broker answers; None before the first attempt."""
         self.published = 0
         """Frames and rejects acknowledged since the start, those sent again included."""
+        self.latency = Latency()
 
     def start(self) -> None:
         self._thread.start()
@@ -193,18 +205,20 @@ class Publisher:
             if offered:
                 self._publish(producer, offered)
             elif self._stopping.is_set():
-                return
+                break
             else:
                 self._wake.wait(SOON if self._more_to_forget else IDLE)
             if self._more_to_forget or self._monotonic() - self._tended >= TEND_EVERY:
                 self._tend(forget=producer.losses == losses)
+                self._beside(producer)
+        self._beside(producer)
 
     def _tend(self, *, forget: bool) -> None:
         """Let the spool forget what was acknowledged long ago, and report what it lost."""
         self._tended = self._monotonic()
         self._more_to_forget = forget and self._spool.prune()
         for each in self._spool.report(self._report):
-            log.error("spool_lost", device=each.device, lost=each.frames)
+            self._tell("spool_lost", "error", device=each.device, lost=each.frames)
 
     def _publish(self, producer: Producer, offered: list[list[Pack]]) -> None:
         begun = self._monotonic()
@@ -220,12 +234,21 @@ class Publisher:
         for record, numbers in sent.hopeless.values():
             self._give_up(record, numbers)
         self.published += self._spool.ack(record.id for record in records if record.id not in sent.not_acked)
+        self._time(record for record in records if record.id not in sent.not_acked)
         if sent.failed:
             raise ServiceUnavailable(f"the broker did not acknowledge {sent.failed} of {len(parcels)} messages")
         took = self._monotonic() - begun
         self._budget.spent(sum(len(record.payload) for record in records), took)
         if frames > FEW and self._spool.depth <= frames:
             self._stopping.wait(max(0.0, PACE - took))
+
+    def _time(self, acked: Iterable[Pack]) -> None:
+        if self._clock:
+            now = microseconds(self._clock())
+            for record in acked:
+                # Files of an earlier version have no times.
+                if record.at:
+                    self.latency.took((now - record.at) / 1e6, record.frames)
 
     def _give_up(self, record: Pack, numbers: set[int]) -> None:
         payloads = [record.payloads[number] for number in sorted(numbers)]
@@ -236,12 +259,12 @@ class Publisher:
 
     def _again(self, why: str) -> None:
         again = self._spool.resend()
-        log.info(f"broker_{why}", waiting=self._spool.depth, sent_again=again)
+        self._tell(f"broker_{why}", waiting=self._spool.depth, sent_again=again)
 
     def _down(self, error: BarographError) -> None:
         self._spool.release()
         if self.up is not False or str(error) != self._why:
-            log.warning("broker_down", waiting=self._spool.depth, error=str(error))
+            self._tell("broker_down", "warning", waiting=self._spool.depth, reason=str(error))
         self.up = False
         self._why = str(error)
 

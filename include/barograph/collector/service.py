@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import threading
@@ -14,15 +13,19 @@ from time import monotonic
 
 import structlog
 
-from barograph.collector import health, status_path
 from barograph.collector.assembly import Assembly, assembled
 from barograph.collector.clock import SteadyClock
+from barograph.collector.events import Events, Tell
 from barograph.collector.line import Numbers
 from barograph.collector.loop import Loop
+from barograph.collector.outbox import Outbox
 from barograph.collector.ports import open_port
 from barograph.collector.publisher import Producer, Publisher, Topics
+from barograph.collector.reporting import Reporter
 from barograph.collector.simulation.live import Simulations
 from barograph.collector.spool import Spool
+from barograph.collector.systemd import Supervisor
+from barograph.collector.telemetry import happened
 from barograph.errors import DocumentError
 from barograph.kafka import Producer as KafkaProducer
 from barograph.settings import Settings
@@ -31,7 +34,6 @@ log = structlog.get_logger()
 
 FLUSH = 8.0
 """Seconds for sending what is spooled when told to stop; supervisors kill after ten."""
-STATUS_EVERY = 1.0
 
 
 def utcnow() -> datetime:
@@ -46,13 +48,17 @@ def collect(
     clock: Callable[[], datetime] = utcnow,
     connect: Callable[[], Producer] | None = None,
     reload: threading.Event | None = None,
+    supervisor: Supervisor | None = None,
 ) -> None:
     """Collect the ports of one site, or of all, until `stop` is set. Raises DocumentError, WriterBusy.
 
     When `reload` is set, the sites' files are read again: ports that did not change are not touched, and files with a
     mistake change nothing.
     """
+    supervisor = supervisor or Supervisor()
     clock = SteadyClock(clock, monotonic)
+    outbox = Outbox(settings.kafka.operations)
+    clock.tell = tell = Events(clock, lambda event: outbox.event(happened(event, settings.collector_name)))
     boot = secrets.token_hex(4)
     topics = Topics(settings.kafka.topics[0], settings.kafka.rejects)
     assemble = partial(assembled, settings, site, boot, topics, Numbers())
@@ -63,8 +69,16 @@ def collect(
         keep_acked=settings.collector.keep_acked,
         keep_days=settings.collector.spool_days,
         when_full=settings.collector.when_full,
+        tell=tell,
     )
-    publisher = Publisher(spool, connect or partial(KafkaProducer, settings, client_id="barograph-collector"), topics)
+    publisher = Publisher(
+        spool,
+        connect or partial(KafkaProducer, settings, client_id="barograph-collector"),
+        topics,
+        clock=clock,
+        beside=outbox.send,
+        tell=tell,
+    )
     loop = Loop(
         wanted.lines,
         spool,
@@ -73,95 +87,44 @@ def collect(
         clock=clock,
         reopen=settings.collector.reopen,
         cadences=wanted.cadences,
+        tell=tell,
     )
-    report = Reporter(settings, boot, loop, spool, publisher, clock)
-    log.info("collector_started", boot=boot, ports=len(wanted.lines), spooled=spool.depth)
+    report = Reporter(settings, boot, loop, spool, publisher, clock, tell, outbox)
+    tell("collector_started", boot=boot, ports=len(wanted.lines), spooled=spool.depth)
 
     def every_turn() -> None:
         if reload is not None and reload.is_set():
             reload.clear()
-            report.reloaded(_reload(loop, assemble))
+            supervisor.reloading()
+            report.reloaded(_reload(loop, assemble, tell))
+            supervisor.ready()
         report.now_and_then()
+        if publisher.alive:
+            supervisor.alive(report.in_short)
 
     publisher.start()
+    supervisor.ready()
     try:
         loop.run(stop, every_turn)
     finally:
+        supervisor.stopping()
+        tell("collector_stopping", boot=boot, spooled=spool.depth)
         flushed = publisher.stop(FLUSH)
-        report.write()
+        report.close()
         log.info("collector_stopped", boot=boot, published=publisher.published, left_in_spool=spool.depth)
         if flushed or not publisher.alive:
             spool.close()
 
 
-def _reload(loop: Loop, assemble: Callable[[], Assembly]) -> str:
+def _reload(loop: Loop, assemble: Callable[[], Assembly], tell: Tell) -> str:
     """Change what was edited; says what is wrong with the files, in which case nothing changes."""
     try:
         changed = loop.change(assemble())
     except DocumentError as error:
-        log.error("reload_refused", error=str(error))
+        tell("reload_refused", "error", reason=str(error))
         return str(error)
-    log.info("reloaded", **changed)
+    tell("reloaded", **changed)
     return ""
-
-
-class Reporter:
-    """Writes the status file each second."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        boot: str,
-        loop: Loop,
-        spool: Spool,
-        publisher: Publisher,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._path = status_path(settings)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._quota = settings.collector.spool_megabytes * 1024 * 1024
-        self._boot = boot
-        self._loop = loop
-        self._reloaded: datetime | None = None
-        self._refused = ""
-        self._spool = spool
-        self._publisher = publisher
-        self._clock = clock
-        self._started = clock()
-        self._due = 0.0
-
-    def now_and_then(self) -> None:
-        if monotonic() >= self._due:
-            self._due = monotonic() + STATUS_EVERY
-            self.write()
-
-    def reloaded(self, refused: str) -> None:
-        self._reloaded, self._refused = self._clock(), refused
-        self.write()
-
-    def write(self) -> None:
-        try:
-            health.write(self._path, self.status())
-        except OSError as error:
-            # A full disk stops the reporting, not the reading.
-            log.warning("status_not_written", error=str(error))
-
-    def status(self) -> health.Status:
-        return health.Status(
-            pid=os.getpid(),
-            boot=self._boot,
-            started=self._started,
-            updated=self._clock(),
-            reloaded=self._reloaded,
-            refused=self._refused,
-            broker_up=self._publisher.up,
-            published=self._publisher.published,
-            spool_depth=self._spool.depth,
-            spool_bytes=self._spool.size,
-            spool_quota=self._quota,
-            spool_lost=self._spool.lost_total,
-            ports={line.port.port: line.counters for line in self._loop.lines},
-        )
 
 
 def stopped_by_signals() -> AbstractContextManager[threading.Event]:

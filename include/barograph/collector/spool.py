@@ -21,6 +21,7 @@ from time import monotonic as system_monotonic
 
 import structlog
 
+from barograph.collector.events import Tell, told
 from barograph.collector.lanes import MOST_LANES
 from barograph.collector.losses import Loss
 from barograph.collector.packs import Entry, Pack, packed
@@ -67,7 +68,9 @@ class Spool:
         keep_days: float | None = None,
         when_full: WhenFull = "refuse_newest",
         monotonic: Callable[[], float] = system_monotonic,
+        tell: Tell = told,
     ) -> None:
+        self._tell = tell
         self._quota = quota
         self._keep_acked = keep_acked
         self._keep_days = keep_days
@@ -314,4 +317,4 @@ class Spool:
         now = self._monotonic()
         if now >= self._said.get(event, now):
             self._said[event] = now + SAY_AGAIN
-            log.error(event, **facts)
+            self._tell(event, "error", **facts)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 LATE, SUSPECT, SILENT = 1.5, 3.0, 6.0
 """Times the cadence."""
+STIR = (60.0, 3600.0)
+"""Seconds from the first to the second attempt to end a silence, and, doubling, at most."""
 STATES = ("on_time", "late", "suspect", "silent")
 
 
@@ -41,6 +43,8 @@ class Watchdog:
         self._cadences = cadences
         self._last: dict[str, float] = {device: now for device in expected if device in cadences}
         self._states: dict[str | None, str] = {}
+        self._stir_at = 0.0
+        self._pause = 0.0
 
     def register(self, cadences: Mapping[str, float]) -> None:
         """The registry was edited: who is no longer in it is no longer watched."""
@@ -54,6 +58,17 @@ class Watchdog:
     def state(self, device: str | None) -> str:
         """Of a device, or of the whole port."""
         return self._states.get(device, STATES[0])
+
+    def stirs(self, now: float) -> bool:
+        """Whether to do now what may end the port's silence: once when it begins, then with growing pauses."""
+        if self.state(None) != "silent":
+            self._pause = 0.0
+            return False
+        if self._pause and now < self._stir_at:
+            return False
+        self._pause = min(self._pause * 2, STIR[1]) if self._pause else STIR[0]
+        self._stir_at = now + self._pause
+        return True
 
     def changes(self, now: float) -> Iterator[Change]:
         """What is no longer as it was when this was last asked."""

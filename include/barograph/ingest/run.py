@@ -13,12 +13,13 @@ import structlog
 from pyspark.sql import SparkSession
 from sqlalchemy import Engine
 
-from barograph import registry
+from barograph import kafka, registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest import late
-from barograph.ingest.drain import WRITER, adopt, drain, planned
+from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
 from barograph.ingest.judge import RuleBook, judge
+from barograph.ingest.operations import operations
 from barograph.ingest.refine import live, load, places_of, refine
 from barograph.registry import Site
 from barograph.rules.model import read_rules
@@ -60,6 +61,7 @@ def ingest(
     A run that is cleared redoes its own batch and plans nothing. `horizon`: up to when this batch can judge; the
     ledger keeps that of the first attempt.
     """
+    most = max_messages or settings.ingest.max_messages
     engine = connect(settings)
     archive = Archive.of(settings)
     ledger = Ledger(engine, WRITER)
@@ -72,8 +74,10 @@ def ingest(
         own = ledger.of_run(dag_id, run_id)
         summaries = [_complete(work, batch) for batch in ledger.unfinished() if own is None or batch.batch < own.batch]
         if own is None:
-            own = planned(settings, ledger, dag_id, run_id, horizon, max_messages or settings.ingest.max_messages)
-        return [*summaries, _complete(work, own)]
+            own = planned(settings, ledger, dag_id, run_id, horizon, most)
+        summaries.append(_complete(work, own))
+        _backlog(work, own, summaries[-1].seconds, most)
+        return summaries
 
 
 def rule_book(settings: Settings, sites: Sequence[Site]) -> RuleBook:
@@ -104,6 +108,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
             judge(work.spark, work.settings, work.archive, work.places, work.book, work.engine, batch)
         )  # fmt: skip
     work.ledger.note(batch.batch, done=True)
+    operations(work.settings, work.ledger, batch, steps)
     return BatchSummary(batch.batch, batch.counts or {}, round(time.monotonic() - started, 3), steps)
 
 
@@ -112,9 +117,23 @@ def _step(work: _Work, batch: Batch, steps: dict[str, Any], name: str) -> Iterat
     """Time a step, log what it did and how fast, and mark it in the ledger."""
     facts: dict[str, Any] = {}
     started = time.monotonic()
-    yield facts
+    with edge.watched(work.spark, name, batch=batch.batch):
+        yield facts
     seconds = round(time.monotonic() - started, 3)
-    rate = {"per_second": round(facts["read"] / seconds)} if facts.get("read") and seconds else {}
-    steps[name] = {**facts, "seconds": seconds}
+    read = facts.get("read") or facts.get("readings")
+    rate = {"per_second": round(read / seconds)} if read and seconds else {}
+    steps[name] = {**facts, "seconds": seconds, **rate}
     work.ledger.step(batch.batch, name, steps[name])
-    log.info(name, batch=batch.batch, **steps[name], **rate)
+    log.info(name, batch=batch.batch, **steps[name])
+
+
+def _backlog(work: _Work, batch: Batch, seconds: float, most: int) -> None:
+    """After a full batch there is more: say how much, and how long it takes at this rate."""
+    messages = sum(part.messages for part in batch.plan)
+    if messages < most:
+        return
+    ends = {(part.topic, part.partition): part.end for part in batch.plan}
+    now = kafka.offsets(work.settings, topics(work.settings))
+    waiting = sum(part.end - ends.get((part.topic, part.partition), part.end) for part in now)
+    rate = messages / max(seconds, 0.001)
+    log.info("backlog", waiting=waiting, per_second=round(rate), eta_seconds=round(waiting / rate))

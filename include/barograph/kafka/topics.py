@@ -33,6 +33,7 @@ def create_topics(settings: Settings) -> list[str]:
     wanted = {
         **dict.fromkeys(settings.kafka.topics, settings.kafka.partitions),
         settings.kafka.rejects: 1,
+        settings.kafka.operations: 1,
     }
     config = {
         "retention.ms": str(settings.kafka.retention_hours * 3_600_000),
@@ -40,10 +41,11 @@ def create_topics(settings: Settings) -> list[str]:
         "flush.ms": "1000",
         "message.timestamp.type": "CreateTime",
     }
+    kept = {settings.kafka.operations: {"retention.ms": str(settings.kafka.operations_hours * 3_600_000)}}
     with _administrator(settings) as admin:
         existing = set(admin.list_topics())
         missing = {
-            topic: {"num_partitions": partitions, "configs": config}
+            topic: {"num_partitions": partitions, "configs": config | kept.get(topic, {})}
             for topic, partitions in wanted.items()
             if topic not in existing
         }

@@ -120,6 +120,8 @@ def servers(settings: Settings) -> list[Server]:
     }
     found = []
     for name in PORT_OFFSETS:
+        if name == "collector":
+            continue  # its port can be another or none: it says so itself
         urls = [urlsplit(url) for url in said.get(name, ()) if url]
         found += [
             Server(name, url.hostname or "", url.port or DEFAULT_PORTS.get(url.scheme, 0), elsewhere=True)

@@ -25,6 +25,7 @@ PORTS = {
     "spark-live": ["spark_live"],
     "spark-history": ["spark_history"],
     "airflow-api": ["airflow"],
+    "collector": ["collector"],
 }
 """What each process listens on; the names are those of settings.PORT_OFFSETS."""
 

@@ -147,6 +147,17 @@ class Ledger:
                 .values(steps=batches.c.steps.op("||")(cast({name: what}, JSONB)))
             )
 
+    def last_step(self, name: str) -> dict[str, Any] | None:
+        """What a step said of itself the last time that a batch had it."""
+        newest = (
+            select(batches.c.steps[name])
+            .where(batches.c.writer == self.writer, batches.c.steps.has_key(name))
+            .order_by(batches.c.batch.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            return connection.scalar(newest)
+
     def recent(self, limit: int = 20) -> list[Batch]:
         return self._where(batches.c.writer == self.writer, newest_first=True, limit=limit)
 

@@ -19,6 +19,8 @@ class Broker:
         self.log: list[Message] = []
         self.losses = 0
         self.largest = 1_000_000
+        self.missing: set[str] = set()
+        """Topics that it does not have."""
         self.acknowledge: Callable[[int], bool] = lambda _: True
         self.connections = 0
 
@@ -38,7 +40,7 @@ class Broker:
         pass
 
     def _take(self, number: int, message: Message) -> Delivery:
-        if not self.up:
+        if not self.up or message.topic in self.missing:
             return Delivery.FAILED
         if len(message.value) > self.largest:
             return Delivery.REFUSED

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from tests.unit.collector.fakes import Broker, eventually
 from tests.unit.collector.ptys import Board
 
 from barograph import collector
-from barograph.collector import service
+from barograph.collector import reporting, service
 from barograph.collector.health import Counters
 from barograph.errors import DocumentError, WriterBusy
 from barograph.settings import Settings
@@ -30,16 +31,16 @@ def settings(tmp_path):
     (folder / "formats").mkdir(parents=True)
     (folder / "site.yaml").write_text(SITE)
     (folder / "formats" / "board.yaml").write_text("kind: json\ndevice: device\n")
-    return Settings(home=tmp_path)
+    return Settings(home=tmp_path, collector={"metrics_port": 0, "name": "till-2"})
 
 
 class Collecting:
-    def __init__(self, settings, broker):
+    def __init__(self, settings, broker, **more):
         self.stop, self.reload = threading.Event(), threading.Event()
         self.thread = threading.Thread(
             target=service.collect,
             args=(settings, self.stop),
-            kwargs={"connect": broker.connect, "reload": self.reload},
+            kwargs={"connect": broker.connect, "reload": self.reload, **more},
         )
         self.thread.start()
 
@@ -139,6 +140,59 @@ def test_a_port_that_is_gone_from_the_files_is_closed(tmp_path, settings):
     other.unplug()
 
 
+def points(broker, measurement):
+    told = [json.loads(message.value) for message in broker.log if message.topic == "operations"]
+    return [point for message in told for point in message if point["measurement"] == measurement]
+
+
+def test_what_happens_and_how_much_it_was_goes_to_the_topic_operations(tmp_path, settings, monkeypatch):
+    """The bucket of that name tells next week why a fridge has a gap tonight."""
+    monkeypatch.setattr(reporting, "FIGURES_EVERY", 0.3)
+    monkeypatch.setattr(reporting, "STATUS_EVERY", 0.1)
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    board.say(b'{"device":"fridge","t":4.5}\nrubbish\n')
+    assert eventually(lambda: points(broker, "devices"))
+    board.unplug()
+    assert eventually(lambda: [each for each in points(broker, "events") if each["tags"]["event"] == "port_lost"])
+    running.close()
+
+    happened = {point["tags"]["event"]: point for point in points(broker, "events")}
+    rejects, device = points(broker, "rejects")[0], points(broker, "devices")[0]
+    lost = happened["port_lost"]
+
+    assert {
+        "collector_started",
+        "broker_connected",
+        "port_opened",
+        "port_lost",
+        "collector_stopping",
+    } <= happened.keys()
+    assert {"collector": "till-2", "event": "port_lost", "level": "warning", "port": "p1"} == lost["tags"]
+    assert "was lost" in lost["fields"]["reason"]
+    assert ({"collector": "till-2", "port": "p1", "reason": "not_json"}, 1) == (
+        rejects["tags"],
+        rejects["fields"]["count"],
+    )
+    assert ("fridge", 1, "on_time") == (device["tags"]["device"], device["fields"]["frames"], device["fields"]["state"])
+    assert 1 == collector.status(settings).events["port_lost"]
+
+
+def test_a_topic_that_is_not_there_costs_the_readings_nothing(tmp_path, settings):
+    """An older cluster has no `operations`: what is not sent is kept a while, and the readings flow."""
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    broker.missing = {"operations"}
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    board.say(b'{"device":"fridge","t":4.5}\n')
+
+    assert eventually(lambda: len(broker.frames()) == 1)
+    assert [] == points(broker, "events")
+    running.close()
+    board.unplug()
+
+
 def test_one_collector_a_data_folder(settings):
     """The second one says who is in its way, and leaves the first alone."""
     running = Collecting(settings, Broker())
@@ -186,7 +240,7 @@ from tests.unit.collector.fakes import Broker
 logs.configure()
 broker = Broker()
 with service.stopped_by_signals() as stop:
-    service.collect(Settings(home=Path(sys.argv[1])), stop, connect=broker.connect)
+    service.collect(Settings(home=Path(sys.argv[1]), collector={"metrics_port": 0}), stop, connect=broker.connect)
 print(len(broker.frames()))
 """
 

@@ -66,6 +66,30 @@ def test_a_device_that_never_spoke_is_silent_where_it_was_expected():
     assert {None: "silent", "room": "silent"} == states(dog, 400.0)
 
 
+def test_what_may_end_a_silence_is_done_again_with_growing_pauses():
+    """An adapter that came back to its senses is not helped by a door that is slammed each second."""
+    dog = watched("cold-1")
+    stirred = []
+    for now in range(3_000):
+        list(dog.changes(float(now)))
+        if dog.stirs(float(now)):
+            stirred.append(now)
+
+    assert [61, 121, 241, 481, 961, 1921] == stirred
+
+
+def test_a_new_silence_is_stirred_at_once():
+    dog = watched("cold-1")
+    list(dog.changes(65.0))
+    assert dog.stirs(65.0)
+    dog.heard("cold-1", 66.0)
+    list(dog.changes(67.0))
+    assert not dog.stirs(67.0)
+
+    list(dog.changes(130.0))
+    assert dog.stirs(130.0)
+
+
 def test_strangers_are_not_watched():
     """Nobody said how often they speak; garbage names must not fill the memory."""
     dog = watched("noise")
