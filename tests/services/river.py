@@ -115,7 +115,12 @@ def opened(shared: Settings) -> Iterator[River]:
             "archive": str(shared.home / "rivers" / name),
             "sites": shared.home / "rivers" / name / "sites",
             "kafka": shared.kafka.model_copy(
-                update={"topics": [f"{name}-readings"], "rejects": f"{name}-rejects", "partitions": 2}
+                update={
+                    "topics": [f"{name}-readings"],
+                    "rejects": f"{name}-rejects",
+                    "operations": f"{name}-operations",
+                    "partitions": 2,
+                }
             ),
             "postgres": shared.postgres.model_copy(update={"database": name}),
         }

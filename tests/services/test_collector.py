@@ -61,8 +61,13 @@ def on(home: Path, brokers: list[str]) -> Settings:
     (folder / "site.yaml").write_text(SITE)
     (folder / "formats" / "board.yaml").write_text(BOARD)
     name = uuid.uuid4().hex[:8]
-    topics = KafkaSettings(brokers=",".join(brokers), topics=[f"readings-{name}"], rejects=f"rejects-{name}")
-    made = Settings(home=home, kafka=topics)
+    topics = KafkaSettings(
+        brokers=",".join(brokers),
+        topics=[f"readings-{name}"],
+        rejects=f"rejects-{name}",
+        operations=f"operations-{name}",
+    )
+    made = Settings(home=home, kafka=topics, collector={"metrics_port": 0})
     kafka.create_topics(made)
     return made
 
