@@ -37,9 +37,10 @@ format: ## Rewrite the code in our style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: ## Write docs/cli.md from the commands
+docs: ## Write docs/cli.md from the commands, docs/settings.md from the settings
 	@$(SET_UP)
 	$(BIN)/typer barograph.cli.__main__ utils docs --name barograph --output docs/cli.md
+	$(BIN)/python -m barograph.cli.settings_page docs/settings.md
 
 lock: ## Pin all versions anew from requirements*.txt (needs uv)
 	uv pip compile --quiet --upgrade --python-version 3.11 requirements.txt -o requirements.lock

@@ -57,16 +57,21 @@ class KafkaSettings(Section):
     operations_hours: int = Field(default=48, ge=1)
     """How long Kafka keeps those."""
     partitions: int = Field(default=4, ge=1)
+    """Of topics with readings, when they are created: how many can be read side by side."""
     retention_hours: int = Field(default=24 * 7, ge=1)
+    """How long Kafka keeps readings and rejects: the longest time that `ingest` may stand still."""
     security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How brokers are spoken to: SSL encrypts, SASL logs in with `username` and the secret `kafka_password`."""
     mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    """How to log in with SASL."""
     username: str = ""
+    """Who logs in with SASL."""
     cafile: str = ""
     """PEM file of the authority that signed the brokers' certificates; empty means those that the machine trusts."""
     certfile: str = ""
     """PEM file with our own certificate, for brokers that ask for one; `keyfile` has its key."""
     keyfile: str = ""
+    """PEM file with the key of `certfile`, without a passphrase."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -91,14 +96,21 @@ class KafkaSettings(Section):
 
 class InfluxSettings(Section):
     url: str = ""
+    """Where InfluxDB answers; empty means the local stack's."""
     org: str = "barograph"
+    """The organisation that our buckets belong to."""
     readings: str = "readings"
+    """Bucket with one point for each reading."""
     windows: str = "windows"
+    """Bucket with sliding windows."""
     rollups: str = "rollups"
+    """Bucket with statistics by hour and day."""
     operations: str = "operations"
+    """Bucket with what the pipeline says of itself."""
     windows_days: int = Field(default=7, ge=1)
     """Retention of the windows bucket; readings and rollups are kept for ever."""
     lines_per_request: int = Field(default=5_000, ge=1, le=50_000)
+    """Points that are written at once: fewer take less memory, more go faster."""
     compress: int | None = Field(default=None, ge=0, le=9)
     """gzip's level of what is sent, 0 is none; unless said, none to this machine and 1 to others."""
     timeout: float = 30.0
@@ -109,16 +121,20 @@ class InfluxSettings(Section):
 
 class PostgresSettings(Section):
     host: str = "127.0.0.1"
+    """Where PostgreSQL runs."""
     port: int = 0
+    """0 means the local stack's."""
     database: str = "barograph"
+    """With the ledger, alarms and reports."""
     user: str = "barograph"
+    """Who logs in, with the secret `postgres_barograph`."""
 
 
 class SparkSettings(Section):
     live: str = ""
-    """Spark Connect URL of the server that serves `ingest` alone."""
+    """Spark Connect URL of the server that serves `ingest` alone; empty means the local stack's."""
     history: str = ""
-    """Spark Connect URL of the server for settling, imports and questions; may be the same one."""
+    """Spark Connect URL of the server for settling, imports and questions; may be the same one. Empty likewise."""
 
 
 class IngestSettings(Section):
@@ -200,8 +216,11 @@ class BackupSettings(Section):
     repository: str = ""
     """A restic repository: a folder, or what restic calls a backend. Empty means `backups` in the data folder."""
     keep_daily: int = 14
+    """So many days keep their last backup; older ones are forgotten."""
     keep_weekly: int = 8
+    """So many weeks likewise."""
     keep_monthly: int = 12
+    """So many months likewise."""
 
 
 class Settings(BaseSettings):
@@ -210,14 +229,19 @@ class Settings(BaseSettings):
     home: Path
     """The data folder: all that is kept, and nothing else."""
     port_base: int = Field(default=28_000, ge=1024, le=60_000)
+    """The servers of the local stack listen on this plus a fixed number: InfluxDB on 28086, Kafka on 28092."""
     host: str = "127.0.0.1"
+    """Where the local stack is looked for, and the address that it listens on."""
     sites: Path = Path("sites")
+    """The folder with a folder for each site; a relative path starts in the data folder."""
     archive: str = ""
     """Where the record and the derived tables lie: a folder or an object store's URL; empty means the data folder."""
     secrets: Path = Path("secrets")
+    """The folder with passwords and tokens; a relative path starts in the data folder."""
     default_site: Slug | None = None
     """The site of devices that are not registered; the first one unless said."""
     airflow_url: str = ""
+    """Where Airflow answers; empty means the local stack's."""
 
     kafka: KafkaSettings = KafkaSettings()
     influx: InfluxSettings = InfluxSettings()

@@ -22,6 +22,7 @@ HOMES = {
     "anycrc": {"collector/checksums.py"},
     "pint": {"collector/units.py"},
     "re2": {"collector/patterns.py"},
+    "prometheus_client": {"collector/prometheus.py"},
     "pynmea2": {"collector/decoding/sentences.py"},
     "influxdb_client": {"influx/"},
     "deltalake": {"archive.py", "testing.py", "backups/"},

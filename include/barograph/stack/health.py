@@ -26,6 +26,8 @@ from barograph.windows import iso
 RUNS_SHOWN = 3
 STALE_SHOWN = 3
 DAY = timedelta(days=1)
+OLD_IN_SPOOL = 10.0
+"""Seconds; younger frames are on their way."""
 MANY_WAITING = 5
 """Ingest intervals' worth of runs without a batch, until the lag counts as a fault."""
 
@@ -158,12 +160,17 @@ def _collector(settings: Settings, now: datetime) -> Iterator[Answer]:
         "collector",
         "collector",
         status.broker_up is not False and status.spool_lost == 0,
-        f"{status.published:,} published, {status.spool_depth:,} spooled, {status.spool_lost:,} lost",
+        _flow(status),
         facts,
     )
+    if status.metrics_error:
+        yield Answer("collector", "metrics", False, status.metrics_error)
     for name, port in status.ports.items():
         rejected = sum(port.rejects.values())
         said = f"{port.frames:,} frames, {rejected:,} rejected" if port.connected else port.error or "not open"
+        if port.connected:
+            said += f", {port.overruns:,} bytes overrun" * bool(port.overruns)
+            said += f", {port.clock_off:,} with a clock far off" * bool(port.clock_off)
         silent = sorted(device for device, its in port.devices.items() if its.state == "silent")
         if port.connected and port.state == "silent":
             said = f"the whole port is silent; {said}"
@@ -171,6 +178,14 @@ def _collector(settings: Settings, now: datetime) -> Iterator[Answer]:
             said = f"{said}; silent: {', '.join(silent)}"
         # A silent device is about the goods, a silent port about us.
         yield Answer("collector", name, port.connected and port.state != "silent", said)
+
+
+def _flow(status: collector.Status) -> str:
+    """Where what was read is."""
+    age = f" for {status.spool_age:.0f} s" if status.spool_age >= OLD_IN_SPOOL else ""
+    took = f", 99 % within {status.latency_p99:.2g} s" if status.latency_p99 is not None else ""
+    lost = f"{status.spool_lost:,} lost"
+    return f"{status.published:,} published{took}, {status.spool_depth:,} spooled{age}, {lost}"
 
 
 def _batch(settings: Settings, now: datetime) -> Iterator[Answer]:

@@ -16,14 +16,16 @@ def status(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     (tmp_path / "run").mkdir()
 
-    def write(age=timedelta(0), **port):
+    def write(age=timedelta(0), waiting=None, **facts):
         now = datetime.now(UTC)
         fridge = health.DeviceCounters(frames=41, last_frame=now - timedelta(seconds=12), skew=-3.5)
         counters = health.Counters(url="/dev/ttyUSB0", connected=True, frames=42, devices={"fridge-1": fridge})
+        more = {name: facts[name] for name in facts.keys() & health.Status.model_fields.keys()}
         told = health.Status(
             pid=1, boot="b", started=now, updated=now - age, broker_up=True, published=42, spool_depth=3,
-            spool_bytes=1000, spool_quota=10**6, spool_lost=0, ports={"wall": counters.model_copy(update=port)},
-        )  # fmt: skip
+            spool_bytes=1000, spool_quota=10**6, spool_lost=0, ports={"wall": counters.model_copy(update=facts)},
+            waiting_since=now - waiting if waiting else None,
+        ).model_copy(update=more)  # fmt: skip
         health.write(tmp_path / "run" / "collector.json", told)
 
     return write
@@ -42,6 +44,33 @@ def test_each_device_has_a_line_with_its_last_frame_and_its_clock(status):
     assert ["fridge-1", "wall", "on", "time", "41"] == line[:5]
     assert "-3.5" in line
     assert "3 waiting" in result.stdout
+
+
+def test_what_a_port_cannot_tell_is_no_zero(status):
+    """Nobody knows what a pty lost; a driver that counts has a number."""
+    status()
+    assert "?" in shown().stdout
+    status(overruns=14)
+    assert "?" not in shown().stdout
+    assert " 14 " in shown().stdout
+
+
+def test_how_old_the_spool_is_and_how_long_kafka_takes_are_said(status):
+    status(waiting=timedelta(hours=3), latency_p50=0.031, latency_p99=1.25, metrics="http://127.0.0.1:28064/metrics")
+    said = shown().stdout
+
+    assert "3 waiting, the oldest for 3 h" in said
+    assert "half within 31 ms, 99 % within 1.2 s" in said
+    assert "http://127.0.0.1:28064/metrics" in said
+
+
+@pytest.mark.parametrize(
+    ("skew", "expected"), [(0.04, "+0.0 s"), (-90, "-90.0 s"), (-31_536_000, "365 d behind"), (7200, "2 h ahead")]
+)
+def test_a_clock_that_is_a_year_off_is_said_in_days(status, skew, expected):
+    status(devices={"fridge-1": health.DeviceCounters(skew=skew)})
+
+    assert expected in shown().stdout
 
 
 def test_a_closed_port_says_why_and_the_exit_code_tells_scripts(status):
