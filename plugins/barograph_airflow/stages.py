@@ -5,7 +5,8 @@ Stages are imported where they are called: they bring Spark and Matplotlib, and 
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from barograph import registry
@@ -72,6 +73,19 @@ def backup(settings: Settings, context: Any, _: None) -> dict[str, Any]:
 
     summary = backup(settings, taken=horizon_of(context))
     return {"snapshot": summary.snapshot, "bytes_added": summary.bytes_added}
+
+
+def tell(settings: Settings, step: str, facts: Mapping[str, Any], context: Any) -> None:
+    """Put how long a step took, and its counts, into the bucket `operations`; it fails for nothing.
+
+    At the end of its day, or of its run: who does it again says it again at the same place.
+    """
+    from barograph.ingest import operations
+
+    day, site = facts.get("day"), facts.get("site")
+    over = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC) if day else horizon_of(context)
+    tags = {"dag": context["dag_run"].dag_id} | ({"site": site} if site else {})
+    operations.tell(settings, {step: facts}, tags, over)
 
 
 def _site(settings: Settings, name: str) -> Site:

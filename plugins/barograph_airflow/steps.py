@@ -26,6 +26,9 @@ STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "backup": stages.backup,
 }
 
+TELL_THEMSELVES = {"ingest"}
+"""Steps that put what they did into the bucket `operations` in more detail than we could."""
+
 HOPELESS = (DocumentError, SettingsError, LedgerError)
 """Trying again does not help: a person has to look."""
 
@@ -71,12 +74,16 @@ class Step(BaseOperator):
 
     def execute(self, context: Any) -> Facts:
         started = time.monotonic()
+        settings = load_settings()
         try:
-            facts = STAGES[self.task_id](load_settings(), context, self.day)
+            facts = STAGES[self.task_id](settings, context, self.day)
         except HOPELESS as error:
             raise AirflowFailException(str(error)) from error
         seconds = round(time.monotonic() - started, 2)
-        log.info("step_done", step=self.task_id, **facts, **_pace(facts, seconds))
+        told = {**facts, **_pace(facts, seconds)}
+        log.info("step_done", step=self.task_id, **told)
+        if self.task_id not in TELL_THEMSELVES:
+            stages.tell(settings, self.task_id, told, context)
         return {**facts, "seconds": seconds}
 
     def on_kill(self) -> None:

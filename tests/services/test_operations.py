@@ -6,11 +6,13 @@ import threading
 import time
 
 import pytest
+import structlog
 from tests.services.river import NOW, SITE, River, influxql, opened
 from tests.unit.collector.fakes import eventually
 from tests.unit.collector.ptys import Board
 
-from barograph import collector, kafka
+from barograph import collector, kafka, progress
+from barograph import spark as edge
 from barograph.collector import reporting, service
 from barograph.ingest.run import ingest
 
@@ -41,6 +43,20 @@ def beside(river, tmp_path, monkeypatch):
     (folder / "formats" / "board.yaml").write_text(BOARD)
     (folder / "site.yaml").write_text((SITE + PORT).format(name=river.name))
     return settings, Board(tmp_path / "run/ports/wall")
+
+
+def test_a_long_query_is_logged_as_it_goes(services, monkeypatch):
+    """Spark says how many tasks it has planned and done; nobody should wonder whether it hangs."""
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with structlog.testing.capture_logs() as said, edge.session(services.settings) as spark:
+        with edge.watched(spark, "settle", day="2026-11-22"):
+            spark.range(0, 400_000_000, 1, 40).selectExpr("sum(hash(id))").collect()
+        spark.range(10).count()
+
+    lines = [line for line in said if line["event"] == "progress"]
+    assert lines
+    assert {("settle", "2026-11-22")} == {(line["step"], line["day"]) for line in lines}
+    assert 40 <= max(line["of"] for line in lines)
 
 
 def told(river: River, measurement: str) -> list[dict]:

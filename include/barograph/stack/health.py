@@ -169,8 +169,8 @@ def _collector(settings: Settings, now: datetime) -> Iterator[Answer]:
         rejected = sum(port.rejects.values())
         said = f"{port.frames:,} frames, {rejected:,} rejected" if port.connected else port.error or "not open"
         if port.connected:
-            said += f", {port.overruns:,} bytes overrun" * bool(port.overruns)
-            said += f", {port.clock_off:,} with a clock far off" * bool(port.clock_off)
+            said += f", {port.overruns:,} bytes overrun" if port.overruns else ""
+            said += f", {port.clock_off:,} with a clock far off" if port.clock_off else ""
         silent = sorted(device for device, its in port.devices.items() if its.state == "silent")
         if port.connected and port.state == "silent":
             said = f"the whole port is silent; {said}"

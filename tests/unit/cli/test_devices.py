@@ -19,11 +19,12 @@ def status(tmp_path, monkeypatch):
     def write(age=timedelta(0), waiting=None, **facts):
         now = datetime.now(UTC)
         fridge = health.DeviceCounters(frames=41, last_frame=now - timedelta(seconds=12), skew=-3.5)
-        counters = health.Counters(url="/dev/ttyUSB0", connected=True, frames=42, devices={"fridge-1": fridge})
-        more = {name: facts[name] for name in facts.keys() & health.Status.model_fields.keys()}
+        more = {name: facts.pop(name) for name in facts.keys() & health.Status.model_fields.keys()}
+        counted = {"connected": True, "frames": 42, "devices": {"fridge-1": fridge}}
+        counters = health.Counters(url="/dev/ttyUSB0", **{**counted, **facts})
         told = health.Status(
             pid=1, boot="b", started=now, updated=now - age, broker_up=True, published=42, spool_depth=3,
-            spool_bytes=1000, spool_quota=10**6, spool_lost=0, ports={"wall": counters.model_copy(update=facts)},
+            spool_bytes=1000, spool_quota=10**6, spool_lost=0, ports={"wall": counters},
             waiting_since=now - waiting if waiting else None,
         ).model_copy(update=more)  # fmt: skip
         health.write(tmp_path / "run" / "collector.json", told)

@@ -1,6 +1,7 @@
 """Figures and events as points: identity in tags, numbers in fields, nothing that was not measured."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 from barograph.collector import health, telemetry
@@ -12,9 +13,8 @@ NOON = utc("2026-11-22T12:00:00Z")
 
 def a_status(**port):
     fridge = health.DeviceCounters(frames=41, last_frame=NOON - timedelta(seconds=12), skew=-3.5)
-    counters = health.Counters(
-        url="/dev/ttyUSB0", connected=True, bytes=900, frames=42, rejects={"not_json": 3}, devices={"fridge-1": fridge}
-    ).model_copy(update=port)
+    counted = {"connected": True, "bytes": 900, "frames": 42, "rejects": Counter(not_json=3)}
+    counters = health.Counters(url="/dev/ttyUSB0", devices={"fridge-1": fridge}, **{**counted, **port})
     return health.Status(
         name="till-2", pid=1, boot="b", started=NOON, updated=NOON, broker_up=True, published=42, spool_depth=3,
         spool_bytes=1000, spool_quota=10**6, spool_lost=0, waiting_since=NOON - timedelta(seconds=8),
