@@ -35,6 +35,8 @@ FIRST_PAUSE = 0.25
 """Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
 QUIET = 0.25
 """Seconds of listening before the first request on a line; line.SILENCE is shorter."""
+SAY_AGAIN = 60.0
+"""Seconds between two events about bytes that were overrun: a machine that is too busy stays so for a while."""
 WATCH = 1.0
 """Seconds between looks at who is silent."""
 
@@ -52,6 +54,7 @@ class Connection:
         self.source: Source | None = None
         self.errors: LineErrors | None = None
         """What the driver had counted when it was last asked."""
+        self.overrun_told = float("-inf")
         self.opening: Future[Source] | None = None
         self.next_try = 0.0
         self.urgent = self.poller is not None or line.gap is not None
@@ -288,8 +291,9 @@ class Loop:
             more = connection.errors.since(before)
             counters.overruns = (counters.overruns or 0) + more.overruns
             counters.line_errors = (counters.line_errors or 0) + more.damaged
-            if more.overruns:
-                self._tell("overrun", "warning", port=connection.line.port.port, bytes=more.overruns)
+            if more.overruns and self._monotonic() - connection.overrun_told >= SAY_AGAIN:
+                connection.overrun_told = self._monotonic()
+                self._tell("overrun", "warning", port=connection.line.port.port, bytes=counters.overruns)
 
     def _lost(self, connection: Connection, source: Source, error: str) -> None:
         self._close(connection, source)

@@ -11,9 +11,11 @@ import pytest
 from tests.unit.collector.fakes import FakeSource, eventually
 from tests.unit.collector.ptys import Board
 
+from barograph.collector import loop as loop_module
 from barograph.collector.formats import DelimitedFormat, JsonFormat
 from barograph.collector.line import Line, Numbers
 from barograph.collector.loop import Loop
+from barograph.collector.overruns import LineErrors
 from barograph.collector.ports import open_port
 from barograph.collector.publisher import Topics
 from barograph.collector.spool import Spool
@@ -417,6 +419,27 @@ def test_a_silent_port_is_opened_again_where_the_registry_says_so(spool):
     made.turn(61.0)
     assert ("silent", "silent", 1) == (counters.state, counters.device("dock").state, counters.losses)
     assert "silence: reopen" in counters.error
+    made.loop.close()
+
+
+def test_what_a_driver_lost_is_counted_from_the_opening_on_and_told_once_a_minute(spool, monkeypatch):
+    """What it had lost before is not ours; a machine that is too busy must not be busy with saying so."""
+    told = [LineErrors(overruns=90, damaged=7)]
+    monkeypatch.setattr(loop_module, "line_errors", lambda descriptor: told[-1])
+    made = Turning(spool, line("p1"))
+    events = []
+    made.loop._tell = lambda name, level="info", /, **facts: events.append((name, facts.get("bytes")))
+    counters = made.loop._connections[0].line.counters
+    assert counters.overruns is None
+
+    made.turn(1.0)
+    assert (0, 0, []) == (counters.overruns, counters.line_errors, events)
+    for second in range(2, 70):
+        told.append(LineErrors(overruns=90 + 3 * second, damaged=8))
+        made.turn(float(second))
+
+    assert (207, 1) == (counters.overruns, counters.line_errors)
+    assert [("overrun", 6), ("overrun", 186)] == [event for event in events if event[0] == "overrun"]
     made.loop.close()
 
 
