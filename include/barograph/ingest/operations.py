@@ -41,13 +41,13 @@ log = structlog.get_logger()
 def operations(settings: Settings, ledger: Ledger, batch: Batch, steps: Mapping[str, Any]) -> None:
     """Never raises what a server can do to it: it is logged, and the next run does it."""
     began = time.monotonic()
+    tell(settings, steps, {"dag": batch.dag_id}, batch.horizon, batch=batch.batch)
     try:
-        own = list(step_lines(steps, {"dag": batch.dag_id}, batch.horizon, batch=batch.batch))
         arrived, positions, waiting = kafka.read_on(
             settings, settings.kafka.operations, _positions(ledger), MOST_MESSAGES, SECONDS
         )
         lines, refused = lines_of(arrived)
-        refused += points.post(settings, own + lines)
+        refused += points.post(settings, lines)
         facts = {
             "messages": len(arrived),
             "points": len(lines),
@@ -64,10 +64,10 @@ def operations(settings: Settings, ledger: Ledger, batch: Batch, steps: Mapping[
         log.info("operations", batch=batch.batch, **facts)
 
 
-def tell(settings: Settings, steps: Mapping[str, Any], tags: Mapping[str, str], at: datetime) -> None:
-    """How the steps of another run went, at the end of what it was about. Never raises what a server can do to it."""
+def tell(settings: Settings, steps: Mapping[str, Any], tags: Mapping[str, str], at: datetime, **more: float) -> None:
+    """How the steps of a run went, at the end of what it was about. Never raises what a server can do to it."""
     try:
-        points.post(settings, list(step_lines(steps, tags, at)))
+        points.post(settings, list(step_lines(steps, tags, at, **more)))
     except BarographError as error:
         log.error("operations_failed", steps=list(steps), error=str(error))
 
