@@ -16,7 +16,7 @@ from math import isfinite
 from influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 
-from barograph.influx.sink import deliver
+from barograph.influx.delivery import deliver
 from barograph.settings import Settings
 from barograph.windows import microseconds
 

@@ -8,11 +8,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from barograph.errors import LedgerError, ServiceUnavailable
-<<<<<<< HEAD
-from barograph.state import stale
-=======
 from barograph.ingest import operations
->>>>>>> dac7d12 (Every step of every DAG says in the bucket operations how long it took; status says how fast the collector is, and what it lost)
+from barograph.state import stale
 from barograph_airflow import steps
 from barograph_airflow.links import page_id
 from barograph_airflow.steps import Days, Grace, step
@@ -85,14 +82,10 @@ def test_a_site_that_is_not_there_is_named():
 def test_a_step_returns_the_facts_of_its_stage(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(steps.STAGES, "settle", lambda settings, context, day: {**day, "stored": 7})
 
-<<<<<<< HEAD
-    facts = step("settle", day={"site": "demo", "day": "2026-11-22"}).execute({})
-=======
     told: list[Any] = []
     monkeypatch.setattr(steps.stages, "tell", lambda settings, step, facts, context: told.append((step, facts)))
 
-    facts = step("settle", site="demo").execute({})
->>>>>>> dac7d12 (Every step of every DAG says in the bucket operations how long it took; status says how fast the collector is, and what it lost)
+    facts = step("settle", day={"site": "demo", "day": "2026-11-22"}).execute({})
 
     assert (facts["site"], facts["stored"]) == ("demo", 7)
     assert facts["seconds"] >= 0
@@ -103,14 +96,14 @@ def test_a_step_returns_the_facts_of_its_stage(monkeypatch: pytest.MonkeyPatch):
 def test_how_a_step_went_stands_at_its_runs_end(monkeypatch: pytest.MonkeyPatch):
     """A run that is cleared says it again at the same place; `ingest` says more, and by itself."""
     end = datetime(2026, 11, 22, tzinfo=UTC)
-    monkeypatch.setitem(steps.STAGES, "report", lambda settings, context, site: {"site": site, "revision": 2})
-    monkeypatch.setitem(steps.STAGES, "ingest", lambda settings, context, site: {"read": 1})
+    monkeypatch.setitem(steps.STAGES, "report", lambda settings, context, day: {**day, "revision": 2})
+    monkeypatch.setitem(steps.STAGES, "ingest", lambda settings, context, _: {"read": 1})
     lines: list[str] = []
     monkeypatch.setattr(operations.points, "post", lambda settings, told: lines.extend(told) or [])
     run = SimpleNamespace(dag_id="daily", run_type="scheduled", data_interval_end=end, run_after=end)
 
-    for verb, site in (("report", "demo"), ("ingest", None)):
-        step(verb, site=site).execute({"dag_run": run, "params": {}})
+    for verb, day in (("report", {"site": "demo", "day": "2026-11-21"}), ("ingest", None)):
+        step(verb, day=day).execute({"dag_run": run, "params": {}})
 
     [line] = lines
     assert line.startswith("steps,dag=daily,site=demo,step=report revision=2.0,seconds=")
