@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,13 @@ def _site(folder: Path, names: Sequence[str]) -> None:
 class Collecting:
     """`barograph collect`, a process with a core of its own, and what it has used of that."""
 
+    def __enter__(self) -> Collecting:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         environment = os.environ | {
@@ -116,10 +124,6 @@ class Collecting:
         accepted = sum(port.bytes for port in now.ports.values())
         return accepted >= said.sent and now.spool_depth == 0
 
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
-
 
 def _pin(pid: int) -> None:
     for thread in Path(f"/proc/{pid}/task").iterdir():
@@ -141,8 +145,7 @@ def _until(true: Callable[[], object], within: float = 60.0) -> bool:
 
 
 def saturate(ports: int, seconds: float) -> Iterator[str]:
-    with stack(ports) as (settings, boards):
-        collecting = Collecting(settings)
+    with stack(ports) as (settings, boards), Collecting(settings) as collecting:
         before = collecting.cpu
         boards.say(seconds)
         deepest, said = 0, None
@@ -157,18 +160,17 @@ def saturate(ports: int, seconds: float) -> Iterator[str]:
         rejects = sum(sum(port.rejects.values()) for port in status.ports.values())
         sent = said.sent // SIZE
         yield f"{ports} ports at {BAUD} baud, frames of {SIZE} bytes, {said.seconds:.1f} s: {sent / said.seconds:.0f}/s"
-        yield f"bytes   accepted {accepted} / sent {said.sent} = {accepted / said.sent:.6f}; waited at a port {said.waited}"
+        yield f"bytes   accepted {accepted} / sent {said.sent} = {accepted / said.sent:.6f}"
         yield f"frames  read {frames} / sent {sent} = {frames / sent:.6f}; rejected {rejects}; lost {status.spool_lost}"
-        yield f"Kafka   acknowledged {status.published} / sent {sent} = {status.published / sent:.6f}; waiting {status.spool_depth}"
+        yield f"Kafka   acknowledged {status.published} / sent {sent} = {status.published / sent:.6f}"
+        yield f"ports   at most {said.waited} bytes of one found no room ({said.waited / WIRE:.2f} s of its wire)"
         yield f"spool   at most {deepest} frames waited ({deepest / sent * said.seconds:.2f} s)"
         yield f"CPU     {100 * saying / said.seconds:.1f} % of a core; {spent / frames * 1e5:.2f} s per 100k frames"
         yield f"memory  {collecting.memory:.0f} MB at most"
-        collecting.stop()
 
 
 def idle(ports: int, seconds: float) -> Iterator[str]:
-    with stack(ports) as (settings, boards):
-        collecting = Collecting(settings)
+    with stack(ports) as (settings, boards), Collecting(settings) as collecting:
         time.sleep(5)
         before = collecting.cpu
         boards.say(seconds, streaming=0)
@@ -177,7 +179,6 @@ def idle(ports: int, seconds: float) -> Iterator[str]:
         _until(lambda: collecting.has_all(said))
         frames = collecting.status().published
         yield f"{ports} ports, a frame a second each, {said.seconds:.0f} s: {frames} frames, {share:.2f} % of a core"
-        collecting.stop()
 
 
 def ratio(ports: int, seconds: float) -> Iterator[str]:
@@ -197,14 +198,13 @@ def ratio(ports: int, seconds: float) -> Iterator[str]:
             process.join()
             _drain(links, boards)
             cost[name] = (frames / seconds, cpu / frames * 1e5)
-        collecting = Collecting(settings)
-        before = collecting.cpu
-        boards.say(seconds)
-        said = boards.said()
-        _until(lambda: collecting.has_all(said))
-        frames = collecting.status().published
-        cost["collector, acknowledged by Kafka"] = (frames / said.seconds, (collecting.cpu - before) / frames * 1e5)
-        collecting.stop()
+        with Collecting(settings) as collecting:
+            before = collecting.cpu
+            boards.say(seconds)
+            said = boards.said()
+            _until(lambda: collecting.has_all(said))
+            frames = collecting.status().published
+            cost["collector, acknowledged by Kafka"] = (frames / said.seconds, (collecting.cpu - before) / frames * 1e5)
     least = cost["os.read, and nothing else"][1]
     for name, (rate, cpu) in cost.items():
         yield f"{name:<34}{rate:>10.0f}{cpu:>12.3f} s{cpu / least:>7.1f}x"
@@ -316,6 +316,8 @@ def main() -> None:
     parser.add_argument("--ports", type=int)
     parser.add_argument("--seconds", type=float)
     chosen = parser.parse_args()
+    # Whoever stops us would otherwise leave Kafka behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     ways: dict[str, tuple[Callable[[int, float], Iterator[str]], int, float]] = {
         "saturate": (saturate, 64, 600),
         "idle": (idle, 30, 60),
