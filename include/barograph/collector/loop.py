@@ -33,6 +33,10 @@ POLL = 0.02
 """The same while a port is open that no selector can watch."""
 FIRST_PAUSE = 0.25
 """Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
+OFTEN, APART = 20, 0.05
+"""Turns within a second up to which each follows at once; seconds from turn to turn beyond that."""
+HALF_FULL = 2048
+"""Bytes of a port after which it is read again at once: a driver's buffer holds 4096, and then bytes are lost."""
 QUIET = 0.25
 """Seconds of listening before the first request on a line; line.SILENCE is shorter."""
 SAY_AGAIN = 60.0
@@ -88,7 +92,7 @@ class Loop:
         self._tell = tell
         self._selector = selectors.DefaultSelector()
         self._urgent = selectors.DefaultSelector()
-        self._pace = Pace()
+        self._pace = Pace(OFTEN, APART)
         self._full_since: float | None = None
         self._watch_at = monotonic() + WATCH
 
@@ -144,12 +148,15 @@ class Loop:
             # What had nothing to read just now was silent until now; of the others their reading knows better.
             if connection.silent_at is not None and connection not in ready:
                 entries.extend(self._silent(connection, now))
-        before = [connection.line.counters.bytes for connection in ready]
+        full = False
         for connection in ready:
+            before = connection.line.counters.bytes
             entries.extend(self._read(connection))
-        sizes = [each.line.counters.bytes - size for each, size in zip(ready, before, strict=True)]
-        if ready:
-            self._pace.read(sum(sizes), max(sizes), now)
+            full |= connection.line.counters.bytes - before >= HALF_FULL
+        if full:
+            self._pace.forget()
+        elif ready:
+            self._pace.turn(now)
         for connection in self._connections:
             if connection.poller:
                 self._ask(connection, connection.poller)

@@ -21,6 +21,7 @@ from barograph.collector.events import Tell, told
 from barograph.collector.frames import SAMPLE
 from barograph.collector.latency import Latency
 from barograph.collector.losses import Loss, moment
+from barograph.collector.pace import Pace
 from barograph.collector.packs import BETWEEN, MAX_PACK_BYTES, Entry, Pack
 from barograph.collector.rejects import reject
 from barograph.collector.spool import Spool
@@ -38,8 +39,9 @@ ROUND_BYTES = (16 * 1024, 8 * 1024 * 1024)
 """Least and most bytes of a round: memory, and what is sent twice if it fails."""
 ROUND_SECONDS = 0.5
 """What a round should take: a frame that just came waits for the round before it and for its own."""
-PACE = 0.05
-"""Seconds from round to round while much comes and nothing lags behind: fewer and larger messages cost less."""
+OFTEN, APART = 10, 0.1
+"""Rounds within a second up to which each follows at once, and seconds from round to round beyond that, while nothing
+lags behind: fewer and larger messages cost less."""
 IDLE = 0.5
 """Seconds between looks at an idle spool, and at whether the broker was lost."""
 TEND_EVERY = 0.5
@@ -141,6 +143,7 @@ class Publisher:
         self._tended = float("-inf")
         self._more_to_forget = False
         self._budget = Budget()
+        self._pace = Pace(OFTEN, APART)
         self._why = ""
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.up: bool | None = None
@@ -222,6 +225,7 @@ class Publisher:
 
     def _publish(self, producer: Producer, offered: list[list[Pack]]) -> None:
         begun = self._monotonic()
+        self._pace.turn(begun)
         records = [record for lane in offered for record in lane]
         frames = sum(record.frames for record in records)
         parcels = _singly(records) if frames <= FEW else bundled(offered)
@@ -239,8 +243,8 @@ class Publisher:
             raise ServiceUnavailable(f"the broker did not acknowledge {sent.failed} of {len(parcels)} messages")
         took = self._monotonic() - begun
         self._budget.spent(sum(len(record.payload) for record in records), took)
-        if frames > FEW and self._spool.depth <= frames:
-            self._stopping.wait(max(0.0, PACE - took))
+        if self._spool.depth <= frames:
+            self._stopping.wait(self._pace.pause(self._monotonic()))
 
     def _time(self, acked: Iterable[Pack]) -> None:
         if self._clock:
