@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from barograph.readings import MAX_FRAMES_PER_MESSAGE, Frame, decoded, encoded
 
@@ -51,3 +53,23 @@ def test_a_message_is_of_one_device():
 def test_nan_never_reaches_the_wire():
     with pytest.raises(ValueError, match="JSON compliant"):
         encoded([frame(values={"temperature": float("nan")})])
+
+
+ANYTHING = st.text(st.characters(), max_size=20)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    name=ANYTHING,
+    raw=ANYTHING,
+    value=st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), FINITE),
+)
+def test_a_frame_is_json_whatever_its_texts_and_numbers_are(name, raw, value):
+    """It is put together by hand: quotes, line ends, lone surrogates and tiny numbers come back as they were."""
+    told = frame(device=name, raw=raw, values={name: value}, port=raw)
+
+    (back,) = decoded(encoded([told]))
+
+    assert told == back
+    assert type(value) is type(back.values[name])
+    assert b"\n" not in encoded([told])
