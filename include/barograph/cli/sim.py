@@ -73,6 +73,8 @@ def run(
         running.end()
     counts = running.ledger.counts
     out.print(", ".join(f"{counts[word]} {word}" for word in WORDS) + (f"; ledger: {ledger}" if ledger else ""))
+    if counts["unheard"]:
+        out.print(f"{counts['unheard']} of the dropped ones were not heard: nobody had the port open.")
 
 
 def check(what: What, format_: FormatOf = "", seed: Seed = None) -> None:

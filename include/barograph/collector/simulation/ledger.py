@@ -40,6 +40,7 @@ class Ledger:
     def note(self, act: Facts, **more: Any) -> None:
         facts = {**act.facts(), **more}
         self.counts[facts.get("fate", "events")] += 1
+        self.counts["unheard"] += "unheard" in facts.get("faults", ())
         if self._file:
             self._file.write(json.dumps(facts, separators=(",", ":"), ensure_ascii=False) + "\n")
 

@@ -76,8 +76,9 @@ class Act:
             "fate": self.fate,
             "values": self.values,
         }
-        if self.measured != self.values:
-            told["measured"] = self.measured
+        true = {name: value for name, value in self.measured.items() if value != self.values[name]}
+        if true:
+            told["measured"] = true
         if self.time is not None:
             told["time"] = iso(self.time)
         if self.faults:

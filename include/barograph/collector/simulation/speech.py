@@ -123,6 +123,13 @@ class Speech:
         known = [name for name in BY_NAME if name in has]
         return (*known, *sorted(has - set(known)))[:TRIES] or ("temperature",)
 
+    def besides(self, metrics: tuple[str, ...]) -> list[str]:
+        """What its frames say too, because they have a fixed place for it."""
+        said = self.say(dict(self.measured(metrics)), datetime.fromisoformat("2026-01-05T01:02:03+00:00"))
+        return [
+            name for each in said for name, value in each.values.items() if name not in metrics and value is not None
+        ]
+
     def is_heard(self, metrics: tuple[str, ...]) -> bool:
         """Whether its frames are read as its own."""
         for metric in metrics or self._usual()[:MANY]:

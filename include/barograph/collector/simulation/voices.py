@@ -17,6 +17,7 @@ from barograph.collector.simulation.scenario import KINDS, Outlet, Prepared, Sim
 from barograph.collector.simulation.sensor import Incidents, Sensor
 from barograph.collector.simulation.speech import Speech
 from barograph.errors import DocumentError
+from barograph.metrics import BY_NAME
 from barograph.readings import Value
 from barograph.registry import Device, Point, Port
 
@@ -157,6 +158,9 @@ def _source(
     elif kind == "any" or not wanted:
         made, ranges = Waves, speech.ranges(tuple(told.metrics))
         wanted = tuple(ranges)
+    elif not told.metrics:
+        # What its frames say all the same should not be 0 hPa.
+        wanted = (*wanted, *(name for name in speech.besides(wanted) if name in BY_NAME))
     device = Device(
         device=named, zone=told.zone, kind=kind, cadence=told.cadence, points={name: Point() for name in wanted}
     )  # fmt: skip
