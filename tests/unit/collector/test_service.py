@@ -14,6 +14,7 @@ from tests.unit.collector.ptys import Board
 from barograph import collector
 from barograph.collector import reporting, service
 from barograph.collector.health import Counters
+from barograph.collector.simulation.ledger import read_ledger
 from barograph.errors import DocumentError, WriterBusy
 from barograph.settings import Settings
 
@@ -235,6 +236,7 @@ from pathlib import Path
 from barograph import logs
 from barograph.collector import service
 from barograph.collector.health import Counters
+from barograph.collector.simulation.ledger import read_ledger
 from barograph.settings import Settings
 from tests.unit.collector.fakes import Broker
 logs.configure()
@@ -265,3 +267,20 @@ def test_a_signal_flushes_and_exits_0(tmp_path, settings, number):
 
     assert (process.returncode, output) == (0, "1000\n")
     board.unplug()
+
+
+def test_a_simulated_port_is_collected_like_any_other(settings):
+    """From its url in site.yaml to the broker: what its ledger says went out is there once, in its order."""
+    folder = settings.sites_folder / "shop"
+    url = "sim://counter?speed=50x&length=30s&noise=2e-4&ledger=sent.jsonl"
+    (folder / "site.yaml").write_text(SITE.replace("run/ports/p1", f'"{url}"'))
+    broker = Broker()
+    running = Collecting(settings, broker)
+
+    assert eventually(lambda: (found := collector.status(settings)) and "said all" in found.ports["p1"].error)
+    running.close()
+
+    sent = [each["values"] for each in read_ledger(folder / "sent.jsonl") if each["fate"] == "whole"]
+    assert len(sent) > 10
+    assert [each for each in sent if each not in [frame["values"] for frame in broker.frames()]] == []
+    assert len(broker.frames()) == len(broker.identities())

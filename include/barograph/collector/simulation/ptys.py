@@ -19,6 +19,9 @@ CHUNK = 4096
 PATIENCE = 2.0
 """Seconds that a full pty is waited for: whoever reads it has room again in milliseconds."""
 
+SETTLED = 0.05
+"""Seconds that a new listener gets for setting up its end."""
+
 
 class VirtualPort:
     """A pty whose far end has a name, as a USB adapter has one in /dev; with a link to it where one is wanted."""
@@ -28,6 +31,8 @@ class VirtualPort:
         self.path = path
         self._patience = patience
         self._near: int | None = None
+        self._met = False
+        """Whether a listener was there when something was last said."""
         self._last = ""
         self.name = ""
         """Of the system, such as /dev/pts/7; empty while it is unplugged."""
@@ -86,7 +91,12 @@ class VirtualPort:
         until = time.monotonic() + self._patience
         while line:
             if (near := self.listener) is None:
+                self._met = False
                 return False
+            if not self._met:
+                # Who opens a port clears it first: what was said meanwhile would be lost without a trace.
+                self._met = True
+                time.sleep(SETTLED)
             try:
                 line = line[os.write(near, line) :]
             except BlockingIOError:
