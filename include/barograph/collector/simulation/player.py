@@ -65,7 +65,8 @@ class Player:
             if not self._wait(act.at, stop):
                 return
             self._do(act)
-        while self._polled and not stop.is_set():
+        end = self._script.end
+        while self._polled and not stop.is_set() and (end is None or self._clock() < end):
             self._listen(BREATH)
 
     def _wait(self, moment: datetime, stop: threading.Event) -> bool:

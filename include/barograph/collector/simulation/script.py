@@ -34,6 +34,8 @@ from barograph.windows import iso
 
 EVENTS = {"unplug": "unplugged", "plug": "plugged"}
 Fate = Literal["whole", "exposed", "damaged", "dropped"]
+UNSAYABLE = "unsayable"
+"""What is noted of a frame that the format has no room for, such as -5 °C in a byte without a sign."""
 END = 2
 """So many bytes of a damaged frame must be right at its end, or the one behind it may be taken for its rest."""
 
@@ -100,7 +102,7 @@ class Script:
         self.voices = voices
         self.start = start
         self._seed = seed
-        self._end = None if length is None else start + timedelta(seconds=length)
+        self.end = None if length is None else start + timedelta(seconds=length)
         self._faults = list(enumerate(faults))
         self._numbers = [count() for _ in voices]
         self._open_ends: set[str] = set()
@@ -118,7 +120,7 @@ class Script:
             if fault.port in (None, port)
         ]
         for act in heapq.merge(*plugs, *speaking, key=lambda act: act.at):
-            if self._end is not None and act.at >= self._end:
+            if self.end is not None and act.at >= self.end:
                 return
             yield self._exposed(act)
 
@@ -138,7 +140,8 @@ class Script:
             if not held and any("reorder" in act.faults for act in acts):
                 held = acts
                 continue
-            yield from acts
+            # One is held back at a time.
+            yield from (_without_reorder(act) for act in acts) if held else acts
             yield from (replace(act, at=moment) for act in held)
             held = []
         yield from held
@@ -172,6 +175,9 @@ class Script:
                 time=each.time,
                 faults=bent + shifted,
             )
+            if UNSAYABLE in act.faults:
+                acts.append(replace(act, fate="dropped"))
+                continue
             if absent is not None:
                 acts.append(self._absent(act, absent, step))
                 continue
@@ -206,13 +212,13 @@ class Script:
     def _say(
         self, voice: Voice, measured: dict[str, Value], values: dict[str, Value], bent: tuple[str, ...], clock: datetime
     ) -> tuple[list[Said], tuple[str, ...]]:  # fmt: skip
-        try:
-            return voice.speech.say(values, clock), bent
-        except Unrenderable:
-            if not bent:
-                raise
         # A value that does not fit into its field: no board of this kind could say it.
-        return voice.speech.say(measured, clock), ()
+        for told, names in ((values, bent), (measured, ())):
+            try:
+                return voice.speech.say(told, clock), names
+            except Unrenderable:
+                continue
+        return [Said(b"", measured)], (UNSAYABLE,)
 
     def _sent(
         self, act: Act, baud: int, faults: Iterable[tuple[int, Spells, float]], step: int, place: int
@@ -273,6 +279,10 @@ class Script:
                 f"Fault {number + 1} ({_name(fault)}) could not show: frames of {names} do not say the time. "
                 "Take another format, or leave the fault out."
             )
+
+
+def _without_reorder(act: Act) -> Act:
+    return replace(act, faults=tuple(name for name in act.faults if name != "reorder"))
 
 
 def _name(fault: Spells) -> str:

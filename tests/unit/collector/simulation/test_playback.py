@@ -2,13 +2,16 @@
 
 import csv
 from datetime import timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 from tests.unit.collector.declared import data
-from tests.unit.collector.simulation.worlds import PLAIN, START, acts, prepared
+from tests.unit.collector.simulation.worlds import PLAIN, START, acts, prepared, script
 
+from barograph.collector.simulation.playback import Recording, read_rows
+from barograph.collector.simulation.scenario import Playback
 from barograph.errors import DocumentError
+from barograph.registry import Device, Port
 
 ROWS = "when,celsius,note\n2026-01-01 00:00:00,4.5,\n2026-01-01 00:00:30,,\n2026-01-01 00:02:00,5.5,\n"
 
@@ -55,14 +58,17 @@ def test_a_file_that_cannot_be_said_is_refused(tmp_path, text, message):
 def test_a_recording_of_a_machine_is_said_whole():
     """Three months of a real temperature; where its clock was set back an hour, the rows go on at their usual pace."""
     path = data("nab", "data", "realKnownCause", "machine_temperature_system_failure.csv")
-    playback = {"file": path.name, "values": {"value": "temperature"}, "units": {"value": "degF"}}
-
-    found = acts(prepared(PLAIN, path.parent, devices=[{"device": "machine", "csv": playback}]))
-
+    playback = Playback(file=path.name, values={"value": "temperature"}, units={"value": "degF"})
     with path.open() as file:
-        fahrenheit = [float(row["value"]) for row in csv.DictReader(file)]
-    assert [pytest.approx((each - 32) / 1.8, abs=1e-5) for each in fahrenheit] == [
-        act.values["temperature"] for act in found
-    ]
-    gaps = {(later.at - earlier.at).total_seconds() for earlier, later in pairwise(found)}
-    assert min(gaps) == 300
+        celsius = [pytest.approx((float(row["value"]) - 32) / 1.8, abs=1e-5) for row in csv.DictReader(file)]
+
+    rows = read_rows(path, playback)
+    machine = Recording(Device(device="machine", zone="hall"), Port(port="p1", url="p1", format="f"), rows, START, None)
+    steps = range(len(rows))
+
+    assert celsius == [machine.values(step)["temperature"] for step in steps]
+    assert {300.0} == {(machine.time(later) - machine.time(step)).total_seconds() for step, later in pairwise(steps)}
+    assert machine.time(len(rows)) is None
+    device = {"device": "machine", "csv": playback}
+    said = islice(script(prepared(PLAIN, path.parent, devices=[device])).acts(), 5)
+    assert celsius[:5] == [act.values["temperature"] for act in said]

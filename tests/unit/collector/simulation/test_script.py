@@ -127,6 +127,16 @@ def test_a_value_that_does_not_fit_is_said_without_its_fault():
     assert 3 < act.values["temperature"] < 8
 
 
+def test_a_value_that_no_frame_has_room_for_costs_that_frame(tmp_path):
+    """-5 °C in a byte without a sign: the next one that fits is said again."""
+    byte = declared("binary", fields=[{"metric": "temperature", "at": 0}], frame={"cut": "fixed", "size": 1})
+    (tmp_path / "yard.csv").write_text("at,temperature\n0,5\n60,-5\n120,6\n")
+
+    told = acts(prepared(byte, tmp_path, devices=[{"device": "port", "csv": {"file": "yard.csv"}}]))
+
+    assert [("whole", ()), ("dropped", ("unsayable",)), ("whole", ())] == [(act.fate, act.faults) for act in told]
+
+
 def test_a_spell_comes_again_and_ends():
     """At 5, 15 and 25, for 2 seconds."""
     told = acts(prepared(SUMMED, length=30, faults=[{"fault": "silence", "at": 5, "for": 2, "every": 10}]))
