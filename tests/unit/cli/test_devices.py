@@ -66,7 +66,14 @@ def test_how_old_the_spool_is_and_how_long_kafka_takes_are_said(status):
 
 
 @pytest.mark.parametrize(
-    ("skew", "expected"), [(0.04, "+0.0 s"), (-90, "-90.0 s"), (-31_536_000, "365 d behind"), (7200, "2 h ahead")]
+    ("skew", "expected"),
+    [
+        (-795_787_000, "25 years behind"),
+        (0.04, "+0.0 s"),
+        (-90, "-90.0 s"),
+        (-31_536_000, "365 d behind"),
+        (7200, "2 h ahead"),
+    ],
 )
 def test_a_clock_that_is_a_year_off_is_said_in_days(status, skew, expected):
     status(devices={"fridge-1": health.DeviceCounters(skew=skew)})
