@@ -204,12 +204,12 @@ class CollectorSettings(Section):
     metrics_port: int | Literal["auto"] | None = Field(default="auto", union_mode="left_to_right")
     """Where Prometheus finds its metrics on loopback: a port, or `auto` for `port_base` + 64; 0 or null for nowhere."""
 
-    @field_validator("metrics_port")
+    @field_validator("metrics_port", mode="before")
     @classmethod
-    def _is_port(cls, port: int | str | None) -> int | str | None:
-        if isinstance(port, int) and not 0 <= port < 65_536:
-            raise ValueError("a port is a number from 1 to 65535, `auto`, or 0 for none")
-        return port
+    def _is_port(cls, port: object) -> object:
+        if port in (None, "auto") or (str(port).isdecimal() and int(str(port)) < 65_536):
+            return port
+        raise ValueError("a port is a number from 1 to 65535, `auto`, or 0 for none")
 
 
 class BackupSettings(Section):

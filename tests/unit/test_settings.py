@@ -27,6 +27,24 @@ def test_addresses_follow_from_the_port_base(home, monkeypatch):
     assert settings.influx_url == "http://127.0.0.1:25086"
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"), [("", 28064), ("auto", 28064), ("9100", 9100), ("0", None), ("null", None)]
+)
+def test_the_port_of_the_metrics_follows_the_base_or_is_said_or_turned_off(home, said, expected):
+    (home / "settings.yaml").write_text(f"collector: {{metrics_port: {said}}}\n" if said else "")
+
+    assert expected == load_settings(home).metrics_port
+
+
+@pytest.mark.parametrize("said", ["soon", "70000", "-1", "1.5", "true"])
+def test_what_is_no_port_is_named_once_with_what_is_one(home, said):
+    (home / "settings.yaml").write_text(f"collector: {{metrics_port: {said}}}\n")
+
+    with pytest.raises(SettingsError, match=r"settings.yaml:1: collector.metrics_port: a port is a number") as refused:
+        load_settings(home)
+    assert 1 == len(str(refused.value).splitlines())
+
+
 def test_the_environment_wins_over_the_file(home, monkeypatch):
     (home / "settings.yaml").write_text("ingest: {interval: 30}\n")
     monkeypatch.setenv("BAROGRAPH_INGEST__INTERVAL", "10")
