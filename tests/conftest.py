@@ -5,13 +5,14 @@ Properties are tried with a few examples in a normal run; `--hypothesis-profile=
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 for name in list(os.environ):
     if name.startswith("BAROGRAPH_") and not name.startswith("BAROGRAPH_TEST_"):
         del os.environ[name]
 
 # No deadlines: a busy machine is not a wrong answer.
-settings.register_profile("normal", max_examples=25, deadline=None)
-settings.register_profile("thorough", max_examples=1_000, deadline=None)
+ANY_PACE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("normal", max_examples=25, **ANY_PACE)
+settings.register_profile("thorough", max_examples=1_000, **ANY_PACE)
 settings.load_profile("normal")

@@ -163,6 +163,7 @@ def _sorted(rows: DataFrame) -> DataFrame:
 
 def _load(spark: SparkSession, settings: Settings, window: Window, tables: dict[str, DataFrame]) -> None:
     """Load InfluxDB. Windows past their bucket's retention stay in the archive."""
+    edge.use_in_this_thread(spark)
     register(spark)
     newest = Ledger(connect(settings), WRITER).latest()
     points = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Iterator
@@ -62,6 +63,12 @@ def session(settings: Settings, server: str = "live", lasting: str | None = None
         spark.stop()
 
 
+def use_in_this_thread(spark: SparkSession) -> None:
+    """For a thread of our own: a session of spark-submit finds a Python data source only where it is active."""
+    if is_submitted():
+        SparkSession._get_j_spark_session_class(spark._jvm).setActiveSession(spark._jsparkSession)
+
+
 def interrupt() -> None:
     """End whatever this process has asked of Spark and not got yet; who waits for it gets JobFailed."""
     for spark in list(_open):
@@ -77,6 +84,7 @@ def _interrupt(spark: SparkSession) -> None:
 
 
 def _submitted() -> SparkSession:
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     builder = SparkSession.builder
     for name, value in SUBMITTED.items():
         builder = builder.config(name, value)
