@@ -16,6 +16,7 @@ from typing import Any
 
 from barograph.collector.events import Event
 from barograph.collector.health import Counters, DeviceCounters, Status
+from barograph.logs import printable
 from barograph.windows import iso
 
 Point = dict[str, Any]
@@ -90,7 +91,8 @@ def _is_nan(value: object) -> bool:
 
 
 def _plain(value: object) -> object:
+    """Numbers as they are; of anything else a line, since InfluxDB's lines have no line ends in them."""
     if isinstance(value, bool | int | float):
         return value
     text = value if isinstance(value, str) else ", ".join(value) if isinstance(value, list) else str(value)
-    return text[:LONGEST]
+    return printable(" ".join(text.split()))[:LONGEST]

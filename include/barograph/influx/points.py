@@ -14,9 +14,10 @@ from datetime import datetime
 from math import isfinite
 
 from influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
 
 from barograph.influx.delivery import deliver
+from barograph.influx.load import compression
+from barograph.influx.sink import posting
 from barograph.settings import Settings
 from barograph.windows import microseconds
 
@@ -53,13 +54,8 @@ def post(settings: Settings, lines: Sequence[str]) -> list[str]:
         token=settings.secret("influx_loader"),
         org=settings.influx.org,
         timeout=int(TIMEOUT * 1000),
-        enable_gzip=True,
     ) as client:
-        api = client.write_api(write_options=SYNCHRONOUS)
-
-        def write(part: list[str]) -> None:
-            api.write(settings.influx.operations, record="\n".join(part).encode(), write_precision="us")
-
+        write = posting(client, settings.influx.operations, compression(settings))
         for start in range(0, len(lines), settings.influx.lines_per_request):
             some = list(lines[start : start + settings.influx.lines_per_request])
             deliver(some, write, lambda line, why: refused.append(f"{why}: {line}"), PATIENCE, time.sleep)

@@ -56,11 +56,11 @@ def test_an_event_says_where_in_tags_and_what_in_fields():
 
 def test_what_an_event_says_can_always_travel():
     """A list of ports, a number that is none, an error of pages: the publisher's thread must not stumble."""
-    facts = {"added": ["a", "b"], "seconds": float("nan"), "error": "x" * 10_000, "device": None}
+    facts = {"added": ["a", "b"], "seconds": float("nan"), "error": "x" * 10_000, "why": "a\nb\x1b", "device": None}
     [message] = telemetry.messages([telemetry.happened(Event(NOON, "reloaded", "info", facts), "c")])
 
     [point] = json.loads(message)
-    assert {"count": 1, "added": "a, b", "error": "x" * 500} == point["fields"]
+    assert {"count": 1, "added": "a, b", "error": "x" * 500, "why": "a b\\x1b"} == point["fields"]
     assert "device" not in point["tags"]
 
 
