@@ -42,6 +42,11 @@ def load(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path}: cannot be read ({error}). Is the path right, and the file UTF-8?") from error
+    return parse(path, text)
+
+
+def parse(path: Path, text: str) -> Document:
+    """The same for what would stand in the file. Raises DocumentError."""
     try:
         _without_aliases(path, text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)

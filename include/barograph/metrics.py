@@ -1,6 +1,7 @@
 """What we measure is a table: checks, chart labels and the simulator all read it. A new metric is a new line."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,87 @@ class Metric:
 
 
 METRICS = (
+    # Air
     Metric("temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Temperature"),
+    Metric("indoor_temperature", unit="°C", valid=(-60, 85), resolution=0.1, label="Temperature indoors"),
+    Metric("dew_point", unit="°C", valid=(-100, 60), resolution=0.1, label="Dew point"),
+    Metric("wind_chill", unit="°C", valid=(-100, 60), resolution=0.1, label="Wind chill"),
+    Metric("heat_index", unit="°C", valid=(-60, 100), resolution=0.1, label="Heat index"),
     Metric("humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity"),
+    Metric("indoor_humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity indoors"),
     Metric("pressure", unit="hPa", valid=(300, 1100), resolution=0.1, label="Air pressure"),
-    Metric("light", unit="lx", valid=(0, 200_000), resolution=1.0, label="Light"),
+    Metric("relative_pressure", unit="hPa", valid=(850, 1100), resolution=0.1, label="Air pressure at sea level"),
     Metric("co2", unit="ppm", valid=(0, 40_000), resolution=1.0, label="Carbon dioxide"),
+    Metric("pm1", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM1"),
+    Metric("pm2_5", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM2.5"),
+    Metric("pm4", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM4"),
+    Metric("pm10", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM10"),
+    Metric("voc_index", unit="", valid=(0, 500), resolution=1.0, label="Volatile organic compounds, index"),
+    Metric("nox_index", unit="", valid=(0, 500), resolution=1.0, label="Nitrogen oxides, index"),
+    Metric("iaq", unit="", valid=(0, 500), resolution=1.0, label="Indoor air quality, index"),
+    # Wind, rain, sun
+    Metric("wind_speed", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind speed"),
+    Metric("wind_speed_average", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind speed, average"),
+    Metric("wind_speed_min", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind speed, lowest"),
+    Metric("wind_speed_max", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind speed, highest"),
+    Metric("wind_gust", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind gust"),
+    Metric("wind_direction", unit="°", valid=(0, 360), resolution=1.0, label="Wind direction"),
+    Metric("wind_gust_direction", unit="°", valid=(0, 360), resolution=1.0, label="Direction of the gust"),
+    Metric("rain", unit="mm", valid=(0, 1_000_000), resolution=0.1, label="Rain, total"),
+    Metric("rain_rate", unit="mm/h", valid=(0, 3_000), resolution=0.1, label="Rain rate"),
+    Metric("rain_hour", unit="mm", valid=(0, 500), resolution=0.1, label="Rain of the hour"),
+    Metric("rain_24h", unit="mm", valid=(0, 2_000), resolution=0.1, label="Rain of 24 hours"),
+    Metric("rain_today", unit="mm", valid=(0, 2_000), resolution=0.1, label="Rain today"),
+    Metric("rain_week", unit="mm", valid=(0, 10_000), resolution=0.1, label="Rain of the week"),
+    Metric("rain_month", unit="mm", valid=(0, 20_000), resolution=0.1, label="Rain of the month"),
+    Metric("rain_year", unit="mm", valid=(0, 50_000), resolution=0.1, label="Rain of the year"),
+    Metric("light", unit="lx", valid=(0, 200_000), resolution=1.0, label="Light"),
+    Metric("solar_radiation", unit="W/m²", valid=(0, 2_000), resolution=1.0, label="Solar radiation"),
+    Metric("uv_index", unit="", valid=(0, 50), resolution=0.1, label="UV index"),
+    # Soil and water
+    Metric("soil_temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Soil temperature"),
+    Metric("soil_humidity", unit="%", valid=(0, 100), resolution=1.0, label="Soil humidity"),
+    Metric("water_temperature", unit="°C", valid=(-10, 125), resolution=0.1, label="Water temperature"),
+    Metric("depth", unit="m", valid=(0, 12_000), resolution=0.1, label="Depth"),
+    # Electricity and meters
     Metric("voltage", unit="V", valid=(0, 1_000), resolution=0.01, label="Voltage"),
+    Metric("current", unit="A", valid=(-10_000, 10_000), resolution=0.01, label="Current"),
+    Metric("power", unit="W", valid=(-100_000_000, 100_000_000), resolution=1.0, label="Power"),
+    Metric("power_import", unit="W", valid=(0, 100_000_000), resolution=1.0, label="Power drawn"),
+    Metric("power_export", unit="W", valid=(0, 100_000_000), resolution=1.0, label="Power delivered"),
+    Metric("power_factor", unit="", valid=(-1, 1), resolution=0.01, label="Power factor"),
+    Metric("energy", unit="kWh", valid=(0, 1_000_000_000), resolution=0.01, label="Energy"),
+    Metric("energy_import", unit="kWh", valid=(0, 1_000_000_000), resolution=0.01, label="Energy drawn"),
+    Metric("energy_export", unit="kWh", valid=(0, 1_000_000_000), resolution=0.01, label="Energy delivered"),
+    Metric("frequency", unit="Hz", valid=(0, 1_000), resolution=0.01, label="Frequency"),
+    Metric("volume", unit="m³", valid=(0, 1_000_000_000), resolution=0.001, label="Volume"),
+    Metric("state_of_charge", unit="%", valid=(0, 100), resolution=1.0, label="State of charge"),
+    Metric("low_battery", unit="", valid=(0, 1), resolution=1.0, label="Battery low"),
+    # Places and movement
+    Metric("latitude", unit="°", valid=(-90, 90), resolution=0.00001, label="Latitude"),
+    Metric("longitude", unit="°", valid=(-180, 180), resolution=0.00001, label="Longitude"),
+    Metric("altitude", unit="m", valid=(-500, 50_000), resolution=0.1, label="Altitude"),
+    Metric("speed", unit="m/s", valid=(0, 1_000), resolution=0.1, label="Speed over ground"),
+    Metric("course", unit="°", valid=(0, 360), resolution=0.1, label="Course over ground"),
+    Metric("heading", unit="°", valid=(0, 360), resolution=0.1, label="Heading"),
     Metric("door", unit="", valid=(0, 1), resolution=1.0, label="Door open"),
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 
+PLACED = re.compile(r"(?P<name>.+?)(?P<place>(_tariff)?_l?[1-9]\d?)")
+"""`temperature_2`, `voltage_l1`, `energy_import_tariff_1`: the same quantity at another place."""
+
+
+def known(name: str) -> Metric | None:
+    """The table's line for `name`, also where a channel, phase or tariff stands behind it; None if there is none."""
+    found = BY_NAME.get(name)
+    placed = None if found else PLACED.fullmatch(name)
+    if placed and (same := BY_NAME.get(placed["name"])):
+        return replace(same, name=name, label=f"{same.label}{placed['place'].replace('_', ' ').replace(' l', ' L')}")
+    return found
+
 
 def metric(name: str) -> Metric:
-    """The table's line for `name`; a metric nobody registered has no unit and no limits."""
-    return BY_NAME.get(name) or Metric(name, unit="", valid=(-1.7e308, 1.7e308), resolution=0.0, label=name)
+    """The same; a metric nobody registered has no unit and no limits."""
+    return known(name) or Metric(name, unit="", valid=(-1.7e308, 1.7e308), resolution=0.0, label=name)

@@ -90,6 +90,14 @@ def check(unit: str) -> None:
     _known(unit)
 
 
+def same(unit: str, other: str) -> bool:
+    """Whether they are one unit in two spellings: degC and °C."""
+    try:
+        return conversion(unit, other) == (1, 0)
+    except UnitError:
+        return False
+
+
 def fits(unit: str, to: str) -> bool:
     """Whether a value in one can be told in the other."""
     return unit == to or bool(_known(unit).dimensionality == _known(to).dimensionality)

@@ -130,7 +130,8 @@ def p1(vector: Vector) -> Wanted:
         if name == "P1_MESSAGE_TIMESTAMP":
             when.add(told["value"])
         elif name in P1:
-            values[P1[name]] = float(told["value"]) * P1_UNITS.get(told["unit"], 1)
+            watts = 1000 if P1[name].startswith(("power_import", "power_export")) else 1
+            values[P1[name]] = float(told["value"]) * P1_UNITS.get(told["unit"], 1) * watts
             when |= {told["datetime"]} if "datetime" in told else set()
     for meter in expect.get("MBUS_DEVICES", []):
         for told in meter.values():
@@ -184,7 +185,7 @@ def d0(vector: Vector) -> Wanted:
     values: Told = {}
     for code, told in expect.get("values", {}).items():
         short = code.removesuffix("*255").removeprefix("1-0:")
-        values[OBIS.get(short, short)] = float(told)
+        values[OBIS.get(short, short)] = float(told) * (1000 if short == "1.7.0" else 1)
     return Wanted("iec62056-21", bytes_of(vector), values, frames=expect.get("telegrams"))
 
 

@@ -24,7 +24,7 @@ from barograph.collector.formats import (
 from barograph.collector.formats.fields import each_field
 from barograph.collector.formats.text import PLACE
 from barograph.errors import FrameError
-from barograph.metrics import BY_NAME
+from barograph.metrics import known as known_metric
 from barograph.readings import MAX_FRAMES_PER_MESSAGE, Frame, Value
 
 ReadText = Callable[[str, Around, Decoded], None]
@@ -369,4 +369,4 @@ def with_units(column: Column, words: dict[str, str | None]) -> Column:
     if not fitting:
         return column
     unit = UnitOf(of=fitting, otherwise=column.unit)
-    return column.model_copy(update={"unit": unit, "to": None if column.metric in BY_NAME else to})
+    return column.model_copy(update={"unit": unit, "to": None if known_metric(column.metric) else to})

@@ -67,6 +67,7 @@ __all__ = [
     "TimeField",
     "Unit",
     "UnitOf",
+    "as_format",
     "read_format",
     "read_format_file",
     "shipped",
@@ -99,7 +100,11 @@ def read_format(folder: Path, name: Slug) -> Format:
 
 def read_format_file(path: Path) -> Format:
     """Raises DocumentError that lists every problem, a line each."""
-    document = documents.load(path)
+    return as_format(documents.load(path))
+
+
+def as_format(document: documents.Document) -> Format:
+    """Raises DocumentError that lists every problem, a line each."""
     kind = document.data.get("kind") if isinstance(document.data, dict) else None
     if not isinstance(kind, str) or kind not in KINDS:
         raise DocumentError(document.problem(("kind",), f"must be one of {', '.join(KINDS)} (found {kind!r})."))

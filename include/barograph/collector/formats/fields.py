@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from barograph.collector import patterns, units
-from barograph.metrics import BY_NAME
+from barograph.metrics import known as known_metric
 from barograph.registry import Name, Strict, Zone
 from barograph.windows import utc
 
@@ -171,8 +171,8 @@ class Column(Strict):
     @property
     def kept_unit(self) -> str | None:
         """The unit of the value in the end; None keeps whatever is sent."""
-        known = BY_NAME.get(self.metric or "")
-        if known and self.to not in (None, known.unit):
+        known = known_metric(self.metric or "")
+        if known and self.to is not None and not units.same(self.to, known.unit):
             raise ValueError(f"`to` is for other metrics: {known.name} is kept in {known.unit or 'no unit'}")
         return known.unit if known else self.to
 

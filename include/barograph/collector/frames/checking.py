@@ -53,7 +53,10 @@ class Check:
                 return None
             raise FrameError("bad_checksum", f"{frame[place[1] : place[1] + self.size]!r} is no checksum")
         value, size = told
-        self._compare(value, self._of(frame[slice(*self._over(frame, place[1]))]))
+        low, high = self._over(frame, place[1])
+        if declared.optional and low == high:
+            return None  # Over nothing it would protect nothing: what stands there is the frame itself.
+        self._compare(value, self._of(frame[low:high]))
         return place[0], place[1] + size
 
     def write(self, frame: bytearray) -> None:
@@ -65,7 +68,7 @@ class Check:
         try:
             place = self._place(bytes(frame))
             if place is None:
-                raise ValueError(f"there is no {declared.after!r} for the checksum to follow")
+                raise ValueError(f"there is no room for it, or no {declared.after!r} for it to follow")
             value = self._of(bytes(frame[slice(*self._over(bytes(frame), place[1]))]))
         except FrameError as error:
             raise ValueError(error.detail) from error
@@ -120,6 +123,8 @@ class Check:
         at = declared.at or 0
         begin = at + len(frame) if at < 0 else at
         if not 0 <= begin <= len(frame) - (self.size if declared.as_ != "decimal" else 1):
+            if declared.optional:
+                return None  # A frame without room for one has none.
             raise FrameError("bad_frame", f"{len(frame)} bytes are too few for its checksum")
         return begin, begin
 
