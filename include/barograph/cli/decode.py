@@ -140,7 +140,7 @@ def _show(heard: Heard) -> None:
 
     place = f"[dim]{heard.found.begin:>8}[/]"
     if heard.decoded is None:
-        raw = _bytes(heard.found.raw)
+        raw = bytes_shown(heard.found.raw)
         out.print(f"{place} [bold red]✗ {heard.reason}[/]  {escape(heard.detail)}  [dim]{escape(raw)}[/]")
         return
     for frame in heard.decoded.frames:
@@ -162,7 +162,7 @@ def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
-def _bytes(raw: bytes) -> str:
+def bytes_shown(raw: bytes) -> str:
     """Text as text, and what is none in hex digits."""
     begin, more = raw[:SHOWN], "…" if len(raw) > SHOWN else ""
     text = begin.decode("latin-1")

@@ -50,6 +50,12 @@ class Replay:
             self._next = next(self._chunks, None)
         return bytes(said)
 
+    def rest(self) -> Iterator[tuple[float, bytes]]:
+        """All that has not been read yet, without waiting: when each chunk was read, in its own seconds."""
+        while self._next is not None:
+            yield self._next
+            self._next = next(self._chunks, None)
+
     def write(self, request: bytes) -> None:
         """A recording hears nothing."""
 

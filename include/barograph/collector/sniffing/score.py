@@ -140,7 +140,9 @@ def _evidence(declared: Format, read: Decoder, good: list[Read]) -> int:
         # Digits are checked too where there is a checksum.
         digits = [place for place in places if 0x30 <= raw[place] <= 0x39][:8]
         if len(digits) >= 4:
-            caught = sum(all(not _same(declared, read, wrong, each) for wrong in _damaged(raw, place)) for place in digits)
+            caught = sum(
+                all(not _same(declared, read, wrong, each) for wrong in _damaged(raw, place)) for place in digits
+            )
             noticed += caught if caught > len(digits) / 2 else 0
         times = [frame.time for frame in each.decoded.frames] if each.decoded else []
         noticed += A_TIME * all(times)
