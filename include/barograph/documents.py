@@ -16,6 +16,9 @@ from barograph.errors import DocumentError
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
 
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same in C, six times as fast, where PyYAML was built with it."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -49,8 +52,8 @@ def parse(path: Path, text: str) -> Document:
     """The same for what would stand in the file. Raises DocumentError."""
     try:
         _without_aliases(path, text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=LOADER)
+        data = yaml.load(text, Loader=LOADER)  # noqa: S506
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -96,7 +99,7 @@ def describe(document: Document, model: type[BaseModel], error: ValidationError)
 
 def _without_aliases(path: Path, text: str) -> None:
     """An alias can stand for itself or unfold to gigabytes; nothing we read needs one."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise DocumentError(f"{path}:{line}: *{event.anchor}: aliases are not allowed. Write the value out.")

@@ -1,4 +1,4 @@
-"""`barograph config ...`: which settings hold, and whether all files are right."""
+"""`barograph config show` and `barograph check`: which settings hold, and whether all files are right."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+
+out = Console(highlight=False, soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:
     config = typer.Typer(help="Settings, sites, rules and formats.", no_args_is_help=True)
     config.command()(show)
-    config.command()(check)
+    app.command()(check)
     app.add_typer(config, name="config")
 
 
@@ -28,32 +32,38 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] =
     )
 
 
-def check() -> None:
-    """Read settings, sites, rules and formats, and name every mistake with file, line and field."""
-    from barograph import registry
-    from barograph.collector.formats import read_format
-    from barograph.errors import BarographError
-    from barograph.rules.model import read_rules
+def check(
+    folder: Annotated[
+        Path | None, typer.Argument(help="One site's folder, or a folder of sites; the settings' unless given.")
+    ] = None,
+) -> None:
+    """Read sites, rules and formats together, and name every mistake with file, line, field and what to try.
+
+    Also what they say about each other: formats that a port names, devices and metrics of rules, limits that cannot
+    be. Exit code 2 if there is a mistake; notes are what is probably not meant, and fail nothing.
+    """
+    from barograph.collector.check import check as checked
     from barograph.settings import load_settings
 
-    def read_formats(folder: Path) -> None:
-        for path in sorted((folder / "formats").glob("*.yaml")):
-            read_format(folder, path.stem)
-
-    settings = load_settings()
-    mistakes: list[str] = []
-    for folder in sorted(path.parent for path in settings.sites_folder.glob("*/site.yaml")):
-        for read in (registry.read_site, read_rules, read_formats):
-            try:
-                read(folder)
-            except BarographError as error:
-                mistakes += str(error).splitlines()
-    try:
-        sites = registry.read_sites(settings.sites_folder)
-    except BarographError as error:
-        sites = []
-        mistakes += [line for line in str(error).splitlines() if line not in mistakes]
-    if mistakes:
-        typer.echo("\n".join(mistakes), err=True)
+    found = checked(folder if folder is not None else load_settings().sites_folder)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    for kind, colour, lines in (("mistake", "red", found.mistakes), ("note", "yellow", found.notes)):
+        for line in lines:
+            (errors if kind == "mistake" else out).print(_coloured(line, kind, colour))
+    if found.mistakes:
+        errors.print(f"[bold red]{_many(len(found.mistakes), 'mistake')}[/], {_many(len(found.notes), 'note')}.")
         raise typer.Exit(2)
-    typer.echo("\n".join(f"{site.site}: {len(site.devices)} devices, {len(site.ports)} ports" for site in sites))
+    for site in found.sites:
+        devices, ports = _many(len(site.devices), "device"), _many(len(site.ports), "port")
+        out.print(f"[green]✓[/] {site.site}: {devices}, {ports}")
+
+
+def _coloured(line: str, kind: str, colour: str) -> str:
+    place, field, message = (*line.split(": ", 2), "", "")[:3]
+    if not message:
+        return f"[{colour}]{kind}[/] {escape(line)}"
+    return f"[{colour}]{kind}[/] [bold]{escape(place)}[/]: [cyan]{escape(field)}[/]: {escape(message)}"
+
+
+def _many(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"

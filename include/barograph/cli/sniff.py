@@ -24,6 +24,8 @@ out = Console(highlight=False, soft_wrap=True)
 
 TRY = 2.0
 """Seconds for which each rate is tried; slow devices need more, and `--baud`."""
+FIRST_GUESS = 1.5
+"""Seconds: of a single frame too much would be guessed."""
 MOST_SHOWN = 60
 """Frames that are shown one by one."""
 VALUES = 8
@@ -148,13 +150,16 @@ def _listen(session: Session, home: Path, seconds: float, *, rate_known: bool) -
     with _listener(session, home) as listener:
         end = monotonic() + seconds
         frames = _Frames(session)
-        next_guess = 0.0
-        while monotonic() < end and listener.listening:
-            session.take(listener.chunks(0.2))
-            if session.size > 1.5 * session.guessed_at and monotonic() >= next_guess:
-                session.guess()
-                next_guess = monotonic() + 1
-            frames.show()
+        guess_at = monotonic() + FIRST_GUESS
+        try:
+            while monotonic() < end and listener.listening:
+                session.take(listener.chunks(0.2))
+                if session.size > 1.5 * session.guessed_at and monotonic() >= guess_at:
+                    session.guess()
+                    guess_at = monotonic() + 1
+                frames.show()
+        finally:
+            session.take(listener.chunks(0))
         session.guess()
         frames.show(last=True)
         if listener.lost and not session.quiet:
@@ -277,7 +282,7 @@ def _summary(session: Session) -> None:
         return
     out.print()
     table = Table("", "Guess", "Fits", "Frames", "Values", "Refused", box=None, pad_edge=False)
-    table.add_column("Why", no_wrap=True)
+    table.add_column("Why", min_width=20)
     for place, each in enumerate(session.guesses[:5]):
         colour = "green" if each.sure else "yellow" if each.rank >= 0.5 else "dim"
         its = each.score
@@ -339,4 +344,4 @@ def _facts(session: Session) -> dict[str, Any]:
 def _record(path: Path, chunks: list[tuple[float, bytes]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"at": round(at, 6), "hex": data.hex()}) for at, data in chunks]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
@@ -16,6 +17,8 @@ from barograph.registry import Port
 
 PAUSE = 0.005
 """Seconds between two looks at a port that cannot be watched."""
+WATCH = 0.1
+"""Seconds until it is asked again whether to stop."""
 NO_RATE = {
     "socket": "a converter on the network has its own rate",
     "file": "a recording has no rate",
@@ -69,13 +72,16 @@ class Listener:
             for chunk in self._source.rest():
                 self._chunks.put(chunk)
             return
-        pause: Callable[[float], bool] = self._stop.wait
+        descriptor = self._source.descriptor
         try:
             while not self._stop.is_set():
+                # A port that is watched is read only when there is something: an empty read would be its end.
+                if descriptor is not None and not select.select([descriptor], [], [], WATCH)[0]:
+                    continue
                 if data := self._source.read():
                     self._chunks.put((monotonic() - self._began, data))
                 else:
-                    pause(PAUSE)
+                    self._stop.wait(PAUSE)
         except PortError as error:
             self.lost = error
 

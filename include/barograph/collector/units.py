@@ -93,7 +93,7 @@ def check(unit: str) -> None:
 def same(unit: str, other: str) -> bool:
     """Whether they are one unit in two spellings: degC and °C."""
     try:
-        return conversion(unit, other) == (1, 0)
+        return conversion(unit, other) == (Fraction(1), Fraction(0))
     except UnitError:
         return False
 

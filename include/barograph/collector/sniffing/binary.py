@@ -95,7 +95,7 @@ def _head(frame: dict[str, Any]) -> set[int]:
 
 def _cuttings(told: Heard) -> list[Cutting]:
     data = told.data
-    found = [*_stuffed(data), *_bursts(told)]
+    found: list[Cutting] = [*_stuffed(data), *_bursts(told)]
     for start in _starts(data):
         found += [each for each in (_fixed(data, start), _sized(data, start)) if each]
     found.sort(key=lambda each: -each.covered * each.hopes)

@@ -155,7 +155,11 @@ def _text(distinct: list[str], many: int, table: Table, header: str, name: str, 
     identity = words.squashed(header) in words.IDENTITY if header else False
     if constant and first and not identity and not distinct[0][0].isalnum() and many >= 2:
         return Noted({"must": distinct[0]}, "every line begins so")
-    if table.device is None and (identity or (not header and len(distinct) <= max(1, many // 2))) and many >= 2:
+    if (
+        table.device is None
+        and (identity or (not header and len(distinct[0]) > 1 and len(distinct) <= max(1, many // 2)))
+        and many >= 2
+    ):
         table.device = name
         sure = "" if identity else " (a guess)"
         return Noted({"is": "device"}, f"{_few(distinct)}: who sends{sure}")

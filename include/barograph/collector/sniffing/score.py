@@ -93,7 +93,7 @@ def score(declared: Format, heard: Heard) -> Score:
     ends = (found[:1] + found[-1:]) if len(found) > 2 else []
     # A recording begins and ends in the middle of something: that is no mistake of the format.
     halves = [each for each in ends if each.decoded is None]
-    good = [each for each in found if each.good and (each.values or each.decoded and each.decoded.ignored)]
+    good = [each for each in found if each.good and (each.values or (each.decoded and each.decoded.ignored))]
     with_values = [each for each in good if each.values]
     passed_over = len(good) - len(with_values)
     read_bytes = sum(len(each.found.raw) for each in with_values)

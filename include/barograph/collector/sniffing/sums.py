@@ -19,7 +19,7 @@ Case = tuple[bytes, int]
 
 @cache
 def candidates(width: int) -> tuple[Algorithm, ...]:
-    names = [name for name in dict.fromkeys([*FIRST, *sorted(set(NAMES.values()))])]
+    names = list(dict.fromkeys([*FIRST, *sorted(set(NAMES.values()))]))
     return tuple(each for name in names if (each := algorithm(name)).width == width)
 
 
@@ -52,7 +52,7 @@ def in_frames(frames: Sequence[bytes]) -> Iterator[tuple[dict[str, object], int]
                         [
                             (
                                 frame[begin : len(frame) - size - tail],
-                                int.from_bytes(frame[len(frame) - size - tail : len(frame) - tail], order),  # type: ignore[arg-type]
+                                int.from_bytes(frame[len(frame) - size - tail : len(frame) - tail], order),
                             )
                             for frame in frames
                         ],

@@ -41,7 +41,8 @@ def _draft(lines: Lines, body: dict[str, Any], table: Table, why: str, hopes: fl
     if (told := table.time_told()) and "time" not in body:
         whole["time"] = told
     notes = [] if table.device or "device" in body else ["No field says who sends: the port's `device` does."]
-    return Draft([shown(text.encode()) for text in lines.heard[:SHOWN]], whole | body, why, hopes, notes)
+    wire = [shown(text.encode()) for text in lines.heard[:SHOWN]]
+    return Draft(wire, whole | body, why, hopes + 0.05 * ("checksum" in lines.frame), notes)
 
 
 def _checked(lines: Lines) -> str:
@@ -108,7 +109,7 @@ def _paths(given: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[
 
 def _json_time(name: str, given: list[Any]) -> dict[str, str] | None:
     texts = [str(value) for value in given if value is not None and not isinstance(value, bool)]
-    if not texts or words.squashed(name) not in words.CLOCKS and not any(c in name.lower() for c in ("time", "date")):
+    if not texts or (words.squashed(name) not in words.CLOCKS and not any(c in name.lower() for c in ("time", "date"))):
         return None
     return words.time_of(texts)
 
@@ -145,14 +146,14 @@ def _pairs(lines: Lines) -> Draft | None:
                 best = (numbers, separator, assign, min(heads, key=len) if all(heads) else "", found)
     if best is None:
         return None
-    _, separator, assign, head, found = best
-    told: dict[str, list[str]] = {}
-    for each in found:
+    _, separator, assign, head, split = best
+    by_name: dict[str, list[str]] = {}
+    for each in split:
         for name, value in each.items():
-            told.setdefault(name, []).append(value)
+            by_name.setdefault(name, []).append(value)
     table, fields, with_unit = Table(), {}, False
     body: dict[str, Any] = {"kind": "pairs", "separator": separator, "assign": assign}
-    for name, given in told.items():
+    for name, given in by_name.items():
         values = [match for value in given if (match := VALUE.fullmatch(value))]
         if table.time is None and (when := words.time_of(given)) is not None and len(set(given)) > 1:
             table.time = {"field": name, **when}
@@ -226,10 +227,15 @@ def _rows(lines: Lines, separator: str, width: int) -> Draft | None:
     if any('"' in text for text in lines.texts) and len(separator) == 1:
         body["quote"] = '"'
     header: list[str] = []
-    if len(rows) > 1 and not any(_numeric(cell) for cell in rows[0]) and any(_numeric(cell) for cell in rows[1]):
+    before = next((place for place, row in enumerate(rows[:5]) if any(_numeric(cell) for cell in row)), 0)
+    if before:
         header = [cell.strip().strip('"') for cell in rows[0]]
-        rows = [row for row in rows[1:] if row != rows[0]]
-        body["skip_lines"] = Noted("^" + _escaped(lines.texts[0][:100]), "a line of names")
+        lines_before = [text for text in lines.texts if _cells(text, separator) in rows[:before]]
+        one_of = "|".join(dict.fromkeys(_escaped(text[:80]) for text in lines_before))
+        body["skip_lines"] = Noted(f"^({one_of})", "lines of names come before the data")
+        rows = [row for row in rows[before:] if row not in rows[:before]]
+    if not rows:
+        return None
     table = Table(decimal="," if separator != "," and _commas(rows) else ".")
     columns = []
     for place, given in enumerate(zip(*rows, strict=True)):
@@ -279,7 +285,7 @@ def _kinds(lines: Lines) -> Draft | None:
             continue
         of: dict[str, Any] = {}
         for name, given in groups.items():
-            table = Table(decimal="," if separator != "," and _commas(given) else ".")
+            table = Table(decimal="," if separator != "," and _commas(given) else ".", device="?")
             columns = [Noted({"is": "skip"})]
             columns += [
                 column(cells, table, name=f"{words.safe(name)}_{place}")
