@@ -151,7 +151,8 @@ def _starts(data: bytes) -> list[bytes]:
 
 
 def _places(data: bytes, start: bytes) -> list[int]:
-    found, at = [], data.find(start)
+    found: list[int] = []
+    at = data.find(start)
     while at >= 0 and len(found) < 5000:
         found.append(at)
         at = data.find(start, at + 1)
