@@ -42,6 +42,8 @@ class Session:
     port: Port
     quiet: bool
     known: bool
+    own: dict[str, Path] = field(default_factory=dict)
+    """Formats of the sites."""
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)
     shown: int = 0
@@ -66,7 +68,7 @@ class Session:
         from barograph.collector.sniffing import guesses
 
         if self.size > self.guessed_at:
-            self.guesses = guesses(self.heard, known=self.known)
+            self.guesses = guesses(self.heard, known=self.known, more=self.own)
             self.guessed_at = self.size
 
 
@@ -98,10 +100,11 @@ def sniff(
     for path in (write, record):
         if path is not None and path.exists() and not force:
             raise DocumentError(f"{path} is there already. Give another name, or --force to overwrite it.")
-    home = load_settings().home
+    settings = load_settings()
     port = _port(url, baud)
-    home = Path.cwd() if (Path.cwd() / port.url.removeprefix("file://").split("?")[0]).exists() else home
-    session = Session(port, quiet=as_json, known=not infer)
+    home = Path.cwd() if (Path.cwd() / port.url.removeprefix("file://").split("?")[0]).exists() else settings.home
+    own = {path.stem: path for path in sorted(settings.sites_folder.glob("*/formats/*.yaml"))}
+    session = Session(port, quiet=as_json, known=not infer, own=own)
     try:
         _listen(session, home, seconds, rate_known=baud is not None)
     except KeyboardInterrupt:
@@ -115,7 +118,7 @@ def sniff(
         _summary(session)
     if write and best:
         write.parent.mkdir(parents=True, exist_ok=True)
-        write.write_text(_yaml(best), encoding="utf-8")
+        write.write_text(_yaml(session, best), encoding="utf-8")
         if not as_json:
             out.print(f"Written: [bold]{escape(str(write))}[/]. `barograph decode {write} FILE` shows what it reads.")
     raise typer.Exit(0 if best else 1)
@@ -187,7 +190,7 @@ def _find_rate(session: Session, home: Path) -> None:
             while monotonic() < end and sum(len(data) for _, data in chunks) < 512:
                 chunks += listener.chunks(0.1)
         told = heard(chunks, port.bits_per_byte / port.baud)
-        found = guesses(told, known=session.known)
+        found = guesses(told, known=session.known, more=session.own)
         rated[rate] = rates.plausible(told, found[0].rank if found else 0.0)
         if not session.quiet:
             says = (
@@ -252,10 +255,12 @@ def _called(guess: Guess) -> str:
     return "a new format" if guess.draft else guess.name
 
 
-def _yaml(guess: Guess) -> str:
+def _yaml(session: Session, guess: Guess) -> str:
     from barograph.collector.formats import shipped
 
-    return guess.draft.yaml() if guess.draft else shipped()[guess.name].read_text(encoding="utf-8")
+    if guess.draft:
+        return guess.draft.yaml()
+    return {**shipped(), **session.own}[guess.name].read_text(encoding="utf-8")
 
 
 def _summary(session: Session) -> None:
@@ -299,7 +304,8 @@ def _summary(session: Session) -> None:
     if best.draft:
         out.print(Syntax(best.draft.yaml(), "yaml", background_color="default", word_wrap=False))
     else:
-        out.print(f"`{best.name}` comes with Barograph: {escape(best.declared.about)}.")
+        whose = "is a format of this site" if best.name in session.own else "comes with Barograph"
+        out.print(f"`{best.name}` {whose}: {escape(best.declared.about)}.")
     out.print(f"For site.yaml:\n  [green]- {escape(_port_line(session))}[/]")
 
 

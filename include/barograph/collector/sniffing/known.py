@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from barograph.collector.formats import Format, read_format_file, shipped
+from barograph.collector.frames import Cut
 from barograph.collector.sniffing.heard import Heard, Piece
-from barograph.collector.sniffing.score import Score, score
+from barograph.collector.sniffing.score import Score, cut, score
 from barograph.errors import BarographError
 
 FIRST = 4096
@@ -22,7 +23,8 @@ def tried(heard: Heard, more: Mapping[str, Path] | None = None) -> list[tuple[st
     for name, path in {**shipped(), **(more or {})}.items():
         try:
             declared = _format(path)
-            if score(declared, begin).share < 0.1:
+            # Cutting costs next to nothing; what reads frames is only put together where there are some.
+            if not any(isinstance(each, Cut) for each in cut(declared, begin)) or score(declared, begin).share < 0.1:
                 continue
             found.append((name, declared, score(declared, heard)))
         except BarographError:

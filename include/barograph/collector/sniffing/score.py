@@ -69,12 +69,18 @@ class Score:
 
 def reads(declared: Format, heard: Heard, device: str | None = "port", read: Decoder | None = None) -> Iterator[Read]:
     """Everything that was heard, frame by frame, with the silences that parted it."""
-    cuts, read = cutter(declared.frame, LONGEST), read or decoder(declared)
+    read = read or decoder(declared)
+    for found in cut(declared, heard):
+        yield _read(found, read, device)
+
+
+def cut(declared: Format, heard: Heard) -> Iterator[Cut | Refused]:
+    cuts = cutter(declared.frame, LONGEST)
     for piece in heard.pieces:
         if cuts.gap is not None and piece.rest >= cuts.gap:
-            yield from (_read(each, read, device) for each in cuts.silence())
-        yield from (_read(each, read, device) for each in cuts.feed(piece.data))
-    yield from (_read(each, read, device) for each in cuts.end())
+            yield from cuts.silence()
+        yield from cuts.feed(piece.data)
+    yield from cuts.end()
 
 
 def _read(found: Cut | Refused, read: Decoder, device: str | None) -> Read:
@@ -93,7 +99,7 @@ def score(declared: Format, heard: Heard) -> Score:
     ends = (found[:1] + found[-1:]) if len(found) > 2 else []
     # A recording begins and ends in the middle of something: that is no mistake of the format.
     halves = [each for each in ends if each.decoded is None]
-    good = [each for each in found if each.good and (each.values or (each.decoded and each.decoded.ignored))]
+    good = [each for each in found if each.good and each.decoded and (each.decoded.frames or each.decoded.ignored)]
     with_values = [each for each in good if each.values]
     passed_over = len(good) - len(with_values)
     read_bytes = sum(len(each.found.raw) for each in with_values)
@@ -101,7 +107,12 @@ def score(declared: Format, heard: Heard) -> Score:
         read_bytes = 0
     elif passed_over:
         read_bytes += sum(len(each.found.raw) for each in good if not each.values)
-    every = len(heard.data) - _filler(heard.data, found) - sum(len(each.found.raw) for each in halves)
+    every = (
+        len(heard.data)
+        - _filler(heard.data, found)
+        - _ends(declared, heard.data)
+        - sum(len(each.found.raw) for each in halves)
+    )
     share = min(1.0, read_bytes / every) if every > 0 else 0.0
     return Score(
         share=share,
@@ -121,6 +132,12 @@ def _filler(data: bytes, found: list[Read]) -> int:
     """Line ends and the like that belong to no frame."""
     inside = sum(sum(byte in FILLER for byte in each.found.raw) for each in found)
     return max(0, sum(byte in FILLER for byte in data) - inside)
+
+
+def _ends(declared: Format, data: bytes) -> int:
+    """What stands between frames and is part of none."""
+    end = b"\xc0" if declared.frame.cut == "slip" else declared.frame.end if declared.frame.cut == "delimited" else b""
+    return data.count(end) * len(end) if end else 0
 
 
 def _evidence(declared: Format, read: Decoder, good: list[Read]) -> int:
