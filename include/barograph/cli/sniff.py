@@ -24,6 +24,8 @@ out = Console(highlight=False, soft_wrap=True)
 
 TRY = 2.0
 """Seconds for which each rate is tried; slow devices need more, and `--baud`."""
+ENOUGH = 512
+"""Bytes that show whether a rate is right."""
 FIRST_GUESS = 1.5
 """Seconds: of a single frame too much would be guessed."""
 MOST_SHOWN = 60
@@ -146,7 +148,7 @@ def _listen(session: Session, home: Path, seconds: float, *, rate_known: bool) -
 
     why = no_rate(session.port, home)
     if not rate_known and why is None:
-        _find_rate(session, home)
+        _find_rate(session, home, seconds)
     if not session.quiet:
         rate = "" if why else f" at {session.port.baud} baud"
         out.print(f"Listening to [bold]{escape(session.port.url)}[/]{rate}.{f' ({why}.)' if why else ''}")
@@ -177,26 +179,34 @@ def _listener(session: Session, home: Path) -> Iterator[Any]:
         yield listener
 
 
-def _find_rate(session: Session, home: Path) -> None:
-    """Try the usual rates; the port keeps the one that makes most sense."""
+def _find_rate(session: Session, home: Path, patience: float) -> None:
+    """Try the usual rates; the port keeps the one that makes most sense.
+
+    At a wrong rate bytes come too. So the first is waited for as long as it takes, and the others about as long.
+    """
     from barograph.collector.sniffing import guesses, heard, rates
 
     rated: dict[int, float] = {}
+    wait = patience
     for rate in rates.RATES:
         port = session.port = session.port.model_copy(update={"baud": rate})
         with _listener(session, home) as listener:
             chunks: list[tuple[float, bytes]] = []
-            end = monotonic() + TRY
-            while monotonic() < end and sum(len(data) for _, data in chunks) < 512:
+            begun = monotonic()
+            end = begun + wait
+            while monotonic() < end and sum(len(data) for _, data in chunks) < ENOUGH:
                 chunks += listener.chunks(0.1)
+                if chunks and not rated and end == begun + patience:
+                    end = min(end, monotonic() + TRY)
         told = heard(chunks, port.bits_per_byte / port.baud)
         found = guesses(told, known=session.known, more=session.own)
         rated[rate] = rates.plausible(told, found[0].rank if found else 0.0)
         if not session.quiet:
-            says = (
-                f"{len(told.data)} bytes, {found[0].name} {found[0].rank:.0%}" if found else f"{len(told.data)} bytes"
-            )
+            says = f"{len(told.data)} bytes" + (f", {_called(found[0])} {found[0].rank:.0%}" if found else "")
             out.print(f"[dim]{rate:>7} baud: {says}[/]")
+        if not chunks and len(rated) == 1:
+            break
+        wait = max(TRY, chunks[0][0] + TRY) if len(rated) == 1 else wait
         if rated[rate] >= rates.ENOUGH:
             break
     session.port = session.port.model_copy(update={"baud": rates.best(rated) or rates.RATES[0]})
