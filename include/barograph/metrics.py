@@ -45,6 +45,8 @@ METRICS = (
     Metric("wind_speed_max", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind speed, highest"),
     Metric("wind_gust", unit="m/s", valid=(0, 120), resolution=0.1, label="Wind gust"),
     Metric("wind_direction", unit="°", valid=(0, 360), resolution=1.0, label="Wind direction"),
+    Metric("wind_direction_min", unit="°", valid=(0, 360), resolution=1.0, label="Wind direction, leftmost"),
+    Metric("wind_direction_max", unit="°", valid=(0, 360), resolution=1.0, label="Wind direction, rightmost"),
     Metric("wind_gust_direction", unit="°", valid=(0, 360), resolution=1.0, label="Direction of the gust"),
     Metric("rain", unit="mm", valid=(0, 1_000_000), resolution=0.1, label="Rain, total"),
     Metric("rain_rate", unit="mm/h", valid=(0, 3_000), resolution=0.1, label="Rain rate"),

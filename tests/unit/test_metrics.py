@@ -187,7 +187,7 @@ OWN = {
         """,
         "vaisala-wxt": """
             hail hail_duration hail_rate hail_rate_peak heating_temperature heating_voltage internal_temperature
-            rain_duration rain_rate_peak reference_voltage wind_direction_max wind_direction_min
+            rain_duration rain_rate_peak reference_voltage
         """,
         "ve-direct": """
             ac_apparent_power ac_current ac_voltage alarm alarm_reason average_discharge charge_cycles

@@ -48,6 +48,8 @@ class Session:
     """Formats of the sites."""
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)
+    parity: str | None = None
+    """Of bytes that are seven bits and were read as eight."""
     shown: int = 0
     size: int = 0
     guessed_at: int = 0
@@ -56,7 +58,10 @@ class Session:
     def heard(self) -> Heard:
         from barograph.collector.sniffing import heard
 
-        return heard(self.chunks, self.port.bits_per_byte / self.port.baud)
+        chunks = self.chunks
+        if self.parity:
+            chunks = [(at, bytes(byte & 0x7F for byte in data)) for at, data in chunks]
+        return heard(chunks, self.port.bits_per_byte / self.port.baud)
 
     @property
     def best(self) -> Guess | None:
@@ -67,9 +72,10 @@ class Session:
         self.size += sum(len(data) for _, data in chunks)
 
     def guess(self) -> None:
-        from barograph.collector.sniffing import guesses
+        from barograph.collector.sniffing import guesses, rates
 
         if self.size > self.guessed_at:
+            self.parity = rates.seven_bits(b"".join(data for _, data in self.chunks))
             self.guesses = guesses(self.heard, known=self.known, more=self.own)
             self.guessed_at = self.size
 
@@ -151,7 +157,7 @@ def _listen(session: Session, home: Path, seconds: float, *, rate_known: bool) -
         _find_rate(session, home, seconds)
     if not session.quiet:
         rate = "" if why else f" at {session.port.baud} baud"
-        out.print(f"Listening to [bold]{escape(session.port.url)}[/]{rate}.{f' ({why}.)' if why else ''}")
+        out.print(f"Listening to [bold]{escape(session.port.url)}[/]{rate}{f'; {why}' if why else ''}.")
     with _listener(session, home) as listener:
         end = monotonic() + seconds
         frames = _Frames(session)
@@ -252,13 +258,17 @@ def _line(each: Read) -> str:
     for frame in each.decoded.frames:
         told = [
             f"{escape(name)} " + (f"[cyan]{value:g}[/]" if value is not None else "[yellow]null[/]")
-            + f"[dim]{escape(metric(name).unit)}[/]"
+            + f"[dim]{_unit(metric(name).unit)}[/]"
             for name, value in list(frame.values.items())[:VALUES]
         ]  # fmt: skip
         more = f" [dim]+{len(frame.values) - VALUES}[/]" if len(frame.values) > VALUES else ""
         parts.append(f"[bold]{escape(frame.device)}[/] {'  '.join(told)}{more}")
     bad = "".join(f"  [red]! {escape(bad.metric or '')} {bad.reason}[/]" for bad in each.decoded.bad)
     return f"{place} [green]✓[/] {'; '.join(parts)}{bad}"
+
+
+def _unit(unit: str) -> str:
+    return unit if unit in ("", "°", "%") else f" {escape(unit)}"
 
 
 def _called(guess: Guess) -> str:
@@ -274,8 +284,6 @@ def _yaml(session: Session, guess: Guess) -> str:
 
 
 def _summary(session: Session) -> None:
-    from barograph.collector.sniffing import rates
-
     best = session.best
     if session.shown > MOST_SHOWN:
         out.print(f"[dim]… and {session.shown - MOST_SHOWN:,} frames more[/]")
@@ -285,10 +293,8 @@ def _summary(session: Session) -> None:
             "a port can `poll` (docs/ports.md). Otherwise: another --baud, more --seconds, TX and RX swapped?"
         )
         return
-    if parity := rates.seven_bits(session.heard.data):
-        out.print(
-            f"[yellow]Every byte has {parity} parity: these are 7 bits. Give the port `bits: 7, parity: {parity}`.[/]"
-        )
+    if parity := session.parity:
+        out.print(f"[yellow]Every byte has {parity} parity: these are 7 bits, and are read as such.[/]")
     if best is None:
         out.print(
             f"[yellow]{session.size:,} bytes were heard, and nothing was made of them.[/] Is the rate right (--baud)? "
@@ -327,6 +333,8 @@ def _port_line(session: Session) -> str:
     told["format"] = "my-board" if best is None or best.draft else best.name
     if not session.port.url.startswith(("socket:", "file:", "sim:")):
         told["baud"] = session.port.baud
+    if session.parity:
+        told |= {"bits": 7, "parity": session.parity}
     if best is not None and not best.names_its_device:
         told["device"] = "my-device"
     return flow(told)

@@ -88,6 +88,16 @@ def test_what_was_heard_can_be_heard_again(recording, tmp_path):
     assert len(LINES) == again["bytes"]
 
 
+def test_seven_bits_are_read_as_such_and_the_port_says_so(tmp_path):
+    """Many meters speak so; as eight bits it would be noise."""
+    (tmp_path / "even.bin").write_bytes(bytes(byte | (byte.bit_count() & 1) << 7 for byte in LINES))
+
+    result = sniffed(tmp_path / "even.bin")
+
+    assert "bits: 7, parity: even" in result.output
+    assert "✓ freezer-ice" in result.output
+
+
 def test_nothing_heard_says_what_to_try(tmp_path):
     """Many devices only answer."""
     (tmp_path / "empty.bin").write_bytes(b"")
