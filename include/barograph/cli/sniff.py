@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Session:
     """Formats of the sites."""
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
     guesses: list[Guess] = field(default_factory=list)
+    format_name: str = "my-board"
     parity: str | None = None
     """Of bytes that are seven bits and were read as eight."""
     shown: int = 0
@@ -113,6 +115,8 @@ def sniff(
     home = Path.cwd() if (Path.cwd() / port.url.removeprefix("file://").split("?")[0]).exists() else settings.home
     own = {path.stem: path for path in sorted(settings.sites_folder.glob("*/formats/*.yaml"))}
     session = Session(port, quiet=as_json, known=not infer, own=own)
+    if write is not None:
+        session.format_name = _slug(write.stem)
     try:
         _listen(session, home, seconds, rate_known=baud is not None)
     except KeyboardInterrupt:
@@ -328,16 +332,25 @@ def _summary(session: Session) -> None:
 def _port_line(session: Session) -> str:
     from barograph.collector.sniffing.draft import flow
 
-    best = session.best
-    told: dict[str, Any] = {"port": "my-port", "url": session.port.url}
-    told["format"] = "my-board" if best is None or best.draft else best.name
+    best, name = session.best, _slug(session.port.url)
+    told: dict[str, Any] = {"port": name, "url": session.port.url}
+    told["format"] = session.format_name if best is None or best.draft else best.name
     if not session.port.url.startswith(("socket:", "file:", "sim:")):
         told["baud"] = session.port.baud
     if session.parity:
         told |= {"bits": 7, "parity": session.parity}
     if best is not None and not best.names_its_device:
-        told["device"] = "my-device"
+        told["device"] = name
     return flow(told)
+
+
+def _slug(url: str) -> str:
+    """A name from where the port is: ttyusb0, usb-0403-6001-a1, recording."""
+    scheme, _, rest = url.partition("://")
+    place = rest.split("?")[0].removesuffix("/") if rest else scheme.removeprefix("/dev/")
+    if scheme == "file" or (not rest and place.startswith("/")):
+        place = Path(place).stem
+    return re.sub(r"[^a-z0-9]+", "-", place.lower()).strip("-")[:50] or "port"
 
 
 def _facts(session: Session) -> dict[str, Any]:

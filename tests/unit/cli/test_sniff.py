@@ -54,7 +54,7 @@ def test_a_format_that_comes_with_us_is_named(tmp_path):
     result = sniffed(tmp_path / "wxt.txt")
 
     assert "`vaisala-wxt` comes with Barograph" in result.output
-    assert "format: vaisala-wxt, device: my-device" in result.output
+    assert "format: vaisala-wxt, device: wxt" in result.output
 
 
 def test_what_is_written_is_a_format_that_reads_it(recording, tmp_path):
@@ -135,4 +135,4 @@ def test_a_port_is_listened_to_until_its_time_is_over(tmp_path):
         os.close(theirs)
 
     assert "names and values, `:` between them" == facts["guesses"][0]["why"]
-    assert "device: my-device" in facts["port"]
+    assert "device: pts-" in facts["port"]
