@@ -94,7 +94,8 @@ def sniff(
     write: Annotated[Path | None, typer.Option(help="Write the best guess as a format: formats/my-board.yaml.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file of --write.")] = False,
     record: Annotated[
-        Path | None, typer.Option(help="Keep what was heard, with its times: recording.jsonl, for file:// and decode.")
+        Path | None,
+        typer.Option(help="Keep what was heard, with its times, to be sniffed or collected again: recording.jsonl."),
     ] = None,
     infer: Annotated[bool, typer.Option("--infer", help="Don't try the formats that come with us.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The guesses as JSON, for scripts.")] = False,
@@ -234,7 +235,7 @@ class _Frames:
         from barograph.collector.sniffing import reads
 
         session, best = self._session, self._session.best
-        if session.quiet or best is None or best.rank < 0.3:
+        if session.quiet or best is None or best.rank < 0.3 or (session.shown > MOST_SHOWN and not last):
             return
         if self._as != best.name:
             self._as = best.name
@@ -291,6 +292,8 @@ def _summary(session: Session) -> None:
     best = session.best
     if session.shown > MOST_SHOWN:
         out.print(f"[dim]… and {session.shown - MOST_SHOWN:,} frames more[/]")
+    if session.size > len(session.heard.data):
+        out.print(f"[dim]Of {session.size:,} bytes the first {len(session.heard.data):,} were looked at.[/]")
     if not session.size:
         out.print(
             "[yellow]Nothing was heard.[/] Is the device on, and does it speak by itself? Many only answer: "
