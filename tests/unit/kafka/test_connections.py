@@ -8,7 +8,15 @@ from barograph.errors import ServiceUnavailable
 from barograph.kafka import Producer
 
 
-@pytest.mark.parametrize("ask", [Producer, kafka.create_topics, lambda settings: kafka.offsets(settings, ["readings"])])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Producer,
+        kafka.create_topics,
+        lambda settings: kafka.offsets(settings, ["readings"]),
+        lambda settings: kafka.read_on(settings, "operations", {}, 10, 1.0),
+    ],
+)
 def test_a_broker_that_is_not_there_is_noticed_soon_and_named(settings, monkeypatch, ask):
     """kafka-python would wait for half a minute, and say nothing about where to look."""
     monkeypatch.setattr("barograph.kafka.connections.BOOTSTRAP", 0.5)
