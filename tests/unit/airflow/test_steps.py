@@ -155,6 +155,6 @@ def test_a_kill_on_request_ends_the_step_s_work_on_spark(monkeypatch: pytest.Mon
     told: list[str] = []
     monkeypatch.setattr(spark, "interrupt", lambda: told.append("interrupted"))
 
-    step("settle", site="demo").on_kill()
+    step("settle", day={"site": "demo", "day": "2026-11-22"}).on_kill()
 
     assert ["interrupted"] == told

@@ -57,7 +57,7 @@ def ready(format_) -> Decoder:
 
 def harmless(format_, payload: bytes) -> list:
     """Read it; whatever is wrong has a word that we know, and whatever is right can travel."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         found = ready(format_)(payload, "port")
     except FrameError as error:
@@ -65,7 +65,7 @@ def harmless(format_, payload: bytes) -> list:
         assert len(error.detail) < 500
         return []
     finally:
-        assert time.perf_counter() - began < SHORT
+        assert time.process_time() - began < SHORT
     assert all(each.reason in REASONS for each in found.bad)
     assert len(found.bad) <= MOST_BAD
     for frame in found.frames:
