@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from barograph.errors import DocumentError
 
@@ -18,6 +18,12 @@ Place = tuple[str | int, ...]
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The same in C, six times as fast, where PyYAML was built with it."""
+
+
+class Strict(BaseModel):
+    """What people write: frozen, and a field that nobody knows is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True)

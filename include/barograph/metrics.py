@@ -10,6 +10,7 @@ class Metric:
 
     `valid` is the range that a working sensor can report, in `unit`: what lies outside is flagged FAIL.
     `resolution` is the smallest step that a sensor is expected to show.
+    All that follows are limits of quality tests, which a measuring point can override; None: no such test.
     """
 
     name: str
@@ -17,20 +18,48 @@ class Metric:
     valid: tuple[float, float]
     resolution: float
     label: str
+    expected: tuple[float, float] | None = None
+    """What lies outside can be measured, and is SUSPECT."""
+    spike: tuple[float, float] | None = None
+    """How far a value alone may stand out: beyond the first SUSPECT, beyond the second FAIL."""
+    rate: float | None = None
+    """The most that it changes in a minute."""
+    flat: float | None = None
+    """Seconds for which a sensor that is finer than `resolution` never says the same."""
+    gap: float | None = 20.0
+    """Cadences of silence after which the next reading says so."""
+    warm_up: float | None = None
+    """Seconds after its start for which a sensor is not to be trusted."""
+    error_codes: tuple[float, ...] = ()
+    """Values by which sensors say that they failed."""
 
 
+# Rates are those of the WMO's guidelines for automatic weather stations (3 °C and 10 % in a minute are doubtful), a
+# spike the same within two steps. docs/quality.md says where each number is from.
 METRICS = (
     # Air
-    Metric("temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Temperature"),
+    Metric(
+        "temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Temperature",
+        expected=(-90, 80), spike=(3, 10), rate=3, flat=2400, error_codes=(-127,),
+    ),
     Metric("indoor_temperature", unit="°C", valid=(-60, 85), resolution=0.1, label="Temperature indoors"),
     Metric("dew_point", unit="°C", valid=(-100, 60), resolution=0.1, label="Dew point"),
     Metric("wind_chill", unit="°C", valid=(-100, 60), resolution=0.1, label="Wind chill"),
     Metric("heat_index", unit="°C", valid=(-60, 100), resolution=0.1, label="Heat index"),
-    Metric("humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity"),
+    Metric(
+        "humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity",
+        expected=(1, 100), spike=(10, 30), rate=10, flat=2400,
+    ),
     Metric("indoor_humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity indoors"),
-    Metric("pressure", unit="hPa", valid=(300, 1100), resolution=0.1, label="Air pressure"),
+    Metric(
+        "pressure", unit="hPa", valid=(300, 1100), resolution=0.1, label="Air pressure",
+        expected=(500, 1085), spike=(2, 10), rate=1, flat=2400,
+    ),
     Metric("relative_pressure", unit="hPa", valid=(850, 1100), resolution=0.1, label="Air pressure at sea level"),
-    Metric("co2", unit="ppm", valid=(0, 40_000), resolution=1.0, label="Carbon dioxide"),
+    Metric(
+        "co2", unit="ppm", valid=(0, 40_000), resolution=1.0, label="Carbon dioxide",
+        expected=(300, 10_000), spike=(1_000, 5_000), warm_up=180,
+    ),
     Metric("pm1", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM1"),
     Metric("pm2_5", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM2.5"),
     Metric("pm4", unit="µg/m³", valid=(0, 10_000), resolution=0.1, label="Particulate matter PM4"),
@@ -86,7 +115,7 @@ METRICS = (
     Metric("course", unit="°", valid=(0, 360), resolution=0.1, label="Course over ground"),
     Metric("heading", unit="°", valid=(0, 360), resolution=0.1, label="Heading"),
     Metric("door", unit="", valid=(0, 1), resolution=1.0, label="Door open"),
-)
+)  # fmt: skip
 
 BY_NAME = {metric.name: metric for metric in METRICS}
 

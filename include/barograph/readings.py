@@ -17,6 +17,24 @@ MAX_FRAMES_PER_MESSAGE = 500
 GOOD, UNKNOWN, SUSPECT, FAIL, MISSING = 1, 2, 3, 4, 9
 FLAGS = {GOOD: "good", UNKNOWN: "unknown", SUSPECT: "suspect", FAIL: "fail", MISSING: "missing"}
 
+# Why a reading is not good, in the order in which its reasons stand; docs/quality.md says more about each.
+FLAG_REASONS = {
+    "no_value": "it was measured badly: there is no value",
+    "error_code": "the value is one by which the sensor says that it failed",
+    "out_of_range": "no working sensor can report this there",
+    "impossible_date": "it claims a time at which it cannot have been measured there",
+    "unexpected": "the sensor can report this, and nobody expects it there",
+    "spike": "alone: the value before and the one after agree that it was otherwise",
+    "too_fast": "the value changed faster than the quantity can",
+    "stuck": "the sensor says the same for too long",
+    "warming_up": "the device began anew a short time ago",
+    "other_copy": "the same frame came again with another value",
+    "same_time": "two frames of the device claim one time",
+    "unlike_neighbours": "the other devices of the zone say otherwise",
+    "after_gap": "the first after a silence; explains, and does not worsen the flag",
+    "clock_off": "the device's clock was wrong, the time is that of arrival; explains, and does not worsen the flag",
+}
+
 # Why something is in `rejects`. Said once, so that counters, pages and runbook use the same words.
 REASONS = {
     "not_utf8": "the bytes are not UTF-8 text",

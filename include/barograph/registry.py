@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from barograph import documents
+from barograph.documents import Strict as Strict
 from barograph.errors import DocumentError
+from barograph.points import Point as Point
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.:\-]{0,99}$")]
 """A name that people type: letters, digits, space and `_ . : -`."""
@@ -36,27 +39,6 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 
 UNREGISTERED = "unregistered"
 """The zone of a device that sends without being in the registry."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Point(Strict):
-    """A measuring point: one metric of one device, with the limits of what is stored there."""
-
-    low: float | None = None
-    """Below this the goods suffer. Drawn in the report; alarms are rules, see rules.yaml."""
-    high: float | None = None
-    valid_min: float | None = None
-    """Overrides the metric's own range: a reading outside is flagged FAIL."""
-    valid_max: float | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Point:
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
-        return self
 
 
 class Device(Strict):
@@ -186,6 +168,20 @@ class Site(Strict):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
                 raise ValueError(f"{kind} {', '.join(sorted(twice))} is registered twice")
+        return self
+
+    @model_validator(mode="after")
+    def _calibrated_in_order(self) -> Site:
+        """Only here is it known when a local day begins."""
+        zone = ZoneInfo(self.timezone)
+        for device in self.devices:
+            for metric, point in device.points.items():
+                for before, after in pairwise(point.calibration):
+                    if before.moment(zone) >= after.moment(zone):
+                        raise ValueError(
+                            f"{device.device}, {metric}: the calibration since {after.since} must be later than the "
+                            f"one before it, since {before.since}"
+                        )
         return self
 
     def device(self, name: str) -> Device | None:

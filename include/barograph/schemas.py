@@ -16,10 +16,10 @@ REJECTS = """
 """record/rejects: what could not be decoded, byte for byte, and why (readings.REASONS); `day` is of `published`."""
 
 REFINED = """
-    site STRING, day DATE, device STRING, zone STRING, metric STRING, time TIMESTAMP, value DOUBLE,
+    site STRING, day DATE, device STRING, zone STRING, metric STRING, time TIMESTAMP, value DOUBLE, raw DOUBLE,
     flag INT, reasons ARRAY<STRING>, historical BOOLEAN, batch BIGINT
 """
-"""derived/refined: every frame once, flagged. `day` is the local day of the site."""
+"""derived/refined: every frame once, flagged. `raw` as sensed, `value` as calibrated; `day` is the site's local day."""
 
 STATISTICS = """
     count BIGINT, good BIGINT, unknown BIGINT, suspect BIGINT, fail BIGINT, missing BIGINT, expected DOUBLE,

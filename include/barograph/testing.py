@@ -32,7 +32,7 @@ TIME = pa.timestamp("us", "UTC")
 REFINED = pa.schema(
     [
         ("site", pa.string()), ("day", pa.date32()), ("device", pa.string()), ("zone", pa.string()),
-        ("metric", pa.string()), ("time", TIME), ("value", pa.float64()), ("flag", pa.int32()),
+        ("metric", pa.string()), ("time", TIME), ("value", pa.float64()), ("raw", pa.float64()), ("flag", pa.int32()),
         ("reasons", pa.list_(pa.string())), ("historical", pa.bool_()), ("batch", pa.int64()),
     ]
 )  # fmt: skip
@@ -99,7 +99,7 @@ def readings_table(site: Site, day: date, rows: Iterable[Row], batch: int = 1) -
     complete = [
         {
             "site": site.site, "day": day, "zone": zones.get(row["device"], "unregistered"),
-            "reasons": reasons.get(row["flag"], []), "historical": False, "batch": batch, **row,
+            "raw": row["value"], "reasons": reasons.get(row["flag"], []), "historical": False, "batch": batch, **row,
         }
         for row in rows
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Rows to line protocol, in Spark SQL. A point is overwritten by its identity; nothing here reads the clock.
 
-temperature,device=fridge-1,site=demo,zone=cold-wall value=4.5,flag=1i 1795334400123456
-                                                                       `- microseconds
+temperature,device=fridge-1,site=demo,zone=cold-wall value=4.5,flag=1i,reasons="" 1795334400123456
+                                                                                  `- microseconds
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ PERCENTILES = ("p05", "p95")
 
 
 def reading_lines(refined: DataFrame) -> DataFrame:
-    """One `line` per reading; one that was measured badly has a flag and no value."""
-    return _lines(refined, [_float("value"), _integer("flag")], F.col("time"))
+    """One `line` per reading; one that was measured badly has a flag and no value.
+
+    `raw` stands there only where calibration made something else of it: it never changes, so an old one stays true.
+    `reasons` always does, for a point that is overwritten keeps the fields that the new one lacks.
+    """
+    raw = F.when(~F.col("raw").eqNullSafe(F.col("value")), _float("raw"))
+    reasons = F.concat(F.lit('reasons="'), F.array_join("reasons", ","), F.lit('"'))
+    return _lines(refined, [_float("value"), raw, _integer("flag"), reasons], F.col("time"))
 
 
 def window_lines(windows: DataFrame) -> DataFrame:

@@ -38,7 +38,7 @@ def judge(
     if alarms.judged_later(engine, batch.batch):
         return {"judged_later": 1}
     rules = [rule for rule, _ in book.values()]
-    touched = _first_touched(archive, batch, rules)
+    touched = _first_touched(archive, places, batch, rules)
     newest, since = _before(engine, batch.batch, touched)
     base = {key: point for key, point in newest.items() if key[0] in book}
     for key, point in since.items():
@@ -59,17 +59,26 @@ def judge(
     )
 
 
-def _first_touched(archive: Archive, batch: Batch, rules: Sequence[Rule]) -> dict[Key, datetime]:
-    """For every watched point the batch has readings of: the earliest of them."""
+def _first_touched(archive: Archive, places: Places, batch: Batch, rules: Sequence[Rule]) -> dict[Key, datetime]:
+    """For every watched point of whose readings the batch may have changed one: from when on.
+
+    Its own readings, those shortly before (a reading is a spike only once the next is there), and those of neighbours
+    that are compared with it.
+    """
     if not rules or not batch.touched:
         return {}
     rows = archive.rows_of("readings", batch.batch, ["device", "metric", "time"])
-    earliest = rows.group_by(["device", "metric"]).aggregate([("time", "min")]).to_pylist()
+    earliest: dict[tuple[str, str], datetime] = {}
+    for row in rows.group_by(["device", "metric"]).aggregate([("time", "min")]).to_pylist():
+        since = row["time_min"] - places.reach.ahead
+        for device in places.mates(row["device"], row["metric"]):
+            point = device, row["metric"]
+            earliest[point] = min(since, earliest.get(point, since))
     return {
-        (rule.rule, row["device"], row["metric"]): row["time_min"]
-        for row in earliest
+        (rule.rule, device, metric): since
+        for (device, metric), since in earliest.items()
         for rule in rules
-        if rule.watches(row["device"], row["metric"])
+        if rule.watches(device, metric)
     }
 
 
@@ -103,8 +112,8 @@ def _readings(
     if start >= batch.horizon:
         return []
     rows: DataFrame = (
-        refined(spark, archive, places, [Window(start, batch.horizon)])
-        .where((F.col("flag") == GOOD) & (F.col("batch") <= batch.batch))
+        refined(spark, archive, places, [Window(start, batch.horizon)], known=batch.batch)
+        .where(F.col("flag") == GOOD)
         .where(F.col("metric").isin(*{metric for _, _, metric in since}))
         .where(F.col("device").isin(*{device for _, device, _ in since}))
         .select("device", "metric", F.unix_micros("time").alias("micros"), "value", "historical")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from barograph.archive import Archive, inside
+from barograph.archive import DUPLICATE_REACH, Archive, inside
 from barograph.influx import lines
 from barograph.influx.load import load as load_lines
 from barograph.influx.load import register
@@ -32,13 +32,25 @@ def places_of(settings: Settings, sites: Sequence[Site]) -> Places:
 
 
 def refined(
-    spark: SparkSession, archive: Archive, places: Places, windows: Sequence[Window], counted: Window | None = None
+    spark: SparkSession,
+    archive: Archive,
+    places: Places,
+    windows: Sequence[Window],
+    counted: Window | None = None,
+    known: int | None = None,
 ) -> DataFrame:
     """The record's readings of these windows: once each, placed in their site and zone, flagged.
 
-    `came` counts the copies of each, original and duplicates; with `counted`, only those from that window.
+    `came` counts the copies of each, original and duplicates; with `counted`, only those from that window. What the
+    flags depend on around the windows is read with them. `known`: as it was after that batch.
     """
-    return archive.near(spark, windows).transform(cleaning.refined, places, counted).where(inside(windows))
+    reach = places.reach
+    more = [max(timedelta(0), each - DUPLICATE_REACH) for each in (reach.back, reach.ahead)]
+    around = [window.widened(*more) for window in windows]
+    near = archive.near(spark, around)
+    if known is not None:
+        near = near.where(F.col("batch") <= known)
+    return near.transform(cleaning.refined, places, counted).where(inside(windows))
 
 
 def live(settings: Settings, batch: Batch) -> list[Window]:
@@ -54,14 +66,18 @@ def live(settings: Settings, batch: Batch) -> list[Window]:
 def refine(
     spark: SparkSession, archive: Archive, places: Places, touched: Sequence[Window]
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
-    """Refined readings of the touched ranges, and every sliding window that has one of them in it."""
+    """Refined readings of the touched ranges, and every sliding window that has one of them in it.
+
+    A new reading may change the flags of others, before it and after it: those are of the touched ranges too.
+    """
+    changed = merged(map(places.reach.changed_by, touched))
     reach = timedelta(seconds=places.longest_window)
-    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in touched))
+    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in changed))
     near.persist()
     try:
         yield (
-            near.where(inside(touched)),
-            windowing.windows(near, places.summing).where(inside(touched, "start", "end")),
+            near.where(inside(changed)),
+            windowing.windows(near, places.summing).where(inside(changed, "start", "end")),
         )
     finally:
         near.unpersist()

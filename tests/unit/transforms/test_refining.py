@@ -9,23 +9,25 @@ import pytest
 from barograph import readings as words
 from barograph.transforms import cleaning, windowing
 from barograph.transforms.places import Place, Places
+from barograph.transforms.quality.limits import Limits
 from barograph.transforms.summing import Summing
 from barograph.windows import Window
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COLUMNS = (
     "device string, metric string, time timestamp, value double, seq bigint, boot string, port string, "
-    "historical boolean, published timestamp, batch bigint, topic string, partition int, offset bigint, frame int"
+    "historical boolean, skew double, published timestamp, batch bigint, topic string, partition int, offset bigint, frame int"
 )
 PLACES = Places(
-    {"b": Place("s", "z", 30.0), "a": Place("s", "z", 10.0, {"t": (-90.0, 100.0)})}, Place("s", "none", 10.0)
+    {"b": Place("s", "z", 30.0), "a": Place("s", "z", 10.0, {"t": Limits(valid=(-90.0, 100.0))})},
+    Place("s", "none", 10.0),
 )
 
 
 def reading(seconds, value, *, seq=None, batch=1, offset=0, device="a", boot="b"):
     numbered = (seq, boot) if seq is not None else (None, None)
     time = NOON + timedelta(seconds=seconds)
-    return (device, "t", time, value, *numbered, None, False, NOON, batch, "readings", 0, offset, 0)
+    return (device, "t", time, value, *numbered, None, False, None, NOON, batch, "readings", 0, offset, 0)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_copies_are_counted_where_their_own_time_lies(refine):
 def test_producers_without_numbers_are_told_apart_by_their_place_in_kafka(refine):
     """Two messages of a stranger's script are two readings, also when a topic made anew counts from 0 again."""
     anew = reading(0, 2.0)
-    anew = (*anew[:8], NOON + timedelta(days=1), *anew[9:])
+    anew = (*anew[:9], NOON + timedelta(days=1), *anew[10:])
 
     assert 2 == refine([reading(0, 1.0), anew]).count()
 
@@ -141,7 +143,7 @@ def test_a_local_day_of_23_hours_is_complete_with_23_hours_of_readings(refine):
     """The clocks go forward on 2026-03-29 in Berlin."""
     start = datetime(2026, 3, 28, 23, tzinfo=UTC)
     rows = [
-        ("a", "t", start + timedelta(seconds=10 * n), 1.0, n, "b", None, False, NOON, 1, "readings", 0, n, 0)
+        ("a", "t", start + timedelta(seconds=10 * n), 1.0, n, "b", None, False, None, NOON, 1, "readings", 0, n, 0)
         for n in range(23 * 360)
     ]
 

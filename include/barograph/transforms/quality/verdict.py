@@ -1,0 +1,134 @@
+"""All tests of one measuring point: each reading gets the worst flag that a test gives it, and the reasons for it.
+
+    fail 4  >  suspect 3  >  good 1  >  unknown 2       missing 9 where there is no value
+
+UNKNOWN is what remains where tests were asked for and not one of them could be made. A point of which nothing is asked
+is GOOD: nobody doubts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barograph.readings import FAIL, FLAG_REASONS, GOOD, MISSING, SUSPECT, UNKNOWN
+from barograph.transforms.calibration import Correction, calibrated
+from barograph.transforms.quality import moments, trends
+from barograph.transforms.quality.limits import Limits
+from barograph.transforms.quality.ranges import is_code, outside
+from barograph.transforms.quality.spikes import spikes
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Flags = NDArray[np.int8]
+
+WORDS = tuple(FLAG_REASONS)
+COLUMN = {word: place for place, word in enumerate(WORDS)}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found about the readings of a device so far, a row each."""
+
+    worst: Flags
+    """0 where no test could be made yet."""
+    given: Bools
+    """(rows, WORDS)"""
+
+    @classmethod
+    def none_yet(cls, rows: int) -> Verdict:
+        return cls(np.zeros(rows, np.int8), np.zeros((rows, len(WORDS)), bool))
+
+    def part(self, rows: slice) -> Verdict:
+        """The same for some of the rows: what is added there is added here."""
+        return Verdict(self.worst[rows], self.given[rows])
+
+    def add(self, word: str, flags: Flags, where: Whole | slice = slice(None)) -> None:
+        """Take in the flags of one test for the readings `where`."""
+        self.worst[where] = np.maximum(self.worst[where], np.where(flags == UNKNOWN, 0, flags))
+        self.given[where, COLUMN[word]] = flags >= SUSPECT
+
+    def mark(self, word: str, those: Bools, flag: int) -> None:
+        """Those fail a test that all others pass."""
+        self.worst[:] = np.maximum(self.worst, GOOD)
+        self.note(word, those, flag)
+
+    def note(self, word: str, those: Bools, flag: int = 0) -> None:
+        """Those have a fault that says nothing good about the others; without a flag it only explains."""
+        self.given[:, COLUMN[word]] |= those
+        if flag:
+            self.worst[those] = np.maximum(self.worst[those], flag)
+
+    def take(self, found: Verdict, those: Bools) -> None:
+        """Take in all that another verdict has about those."""
+        self.worst[those] = np.maximum(self.worst[those], found.worst[those])
+        self.given[those] |= found.given[those]
+
+    def flags(self, missing: Bools, asked: Bools) -> Flags:
+        """The worst of all; `asked`: where there is any test of the value."""
+        known = np.where(self.worst == 0, np.where(asked, UNKNOWN, GOOD), self.worst)
+        return np.where(missing, MISSING, known).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Readings of one measuring point in the order of time; nan where there is no value."""
+
+    times: Whole
+    raw: Floats
+    which: Whole
+    """How many of `corrections` have begun."""
+    corrections: Sequence[Correction] = ()
+
+
+def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
+    """Add what the tests of a point find to its `verdict`, which may have faults already; returns calibrated values.
+
+    What the sensor says (error codes, valid range, flat line) is judged by the raw value, all else by the calibrated
+    one. Tests that compare readings leave out what failed before; those of how a value moves leave out spikes too.
+    """
+    raw = readings.raw
+    if limits.error_codes:
+        verdict.mark("error_code", is_code(raw, limits.error_codes), FAIL)
+    if limits.valid:
+        verdict.mark("out_of_range", outside(raw, *limits.valid), FAIL)
+    usable = ~np.isnan(raw) & (verdict.worst < FAIL)
+    values = raw
+    if len(readings.corrections):
+        values = np.empty(len(raw))
+        for correction in np.unique(readings.which).tolist():
+            # All readings as this calibration has them: where another begins, nothing happened in the world.
+            here = readings.which == correction
+            known = calibrated(raw, np.full(len(raw), correction), readings.corrections)
+            found = Verdict.none_yet(len(raw))
+            _compare(readings.times, raw, known, usable & ~np.isnan(known), limits, found)
+            values[here] = known[here]
+            verdict.take(found, here)
+        verdict.note("out_of_range", np.isnan(values) & ~np.isnan(raw), FAIL)
+    else:
+        _compare(readings.times, raw, values, usable, limits, verdict)
+    if limits.expected:
+        verdict.mark("unexpected", outside(values, *limits.expected), SUSPECT)
+    if limits.gap:
+        verdict.note("after_gap", moments.after_gap(readings.times, limits.gap))
+    return values
+
+
+def _compare(times: Whole, raw: Floats, values: Floats, usable: Bools, limits: Limits, verdict: Verdict) -> None:
+    """The tests that look at the readings before and after one."""
+    places = np.flatnonzero(usable)
+    times = times[places]
+    if limits.spike:
+        found = spikes(times, values[places], limits.spike)
+        verdict.add("spike", found, places)
+        alone = found >= SUSPECT
+        if alone.any():
+            places, times = places[~alone], times[~alone]
+    if limits.rate:
+        verdict.add("too_fast", trends.too_fast(times, values[places], limits.rate, limits.resolution), places)
+    if limits.flat:
+        verdict.add("stuck", trends.stuck(times, raw[places], limits.flat, limits.coarse, limits.valid), places)
