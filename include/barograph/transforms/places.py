@@ -180,7 +180,8 @@ def _plain(asked: Limits) -> dict[str, Any]:
 def _in_force(known: Sequence[Correction], start: int, end: int) -> list[dict[str, Any]]:
     """Those that some reading of `[start, end)` is corrected by; one from before counts as begun at the start."""
     begun = [each for each in known if each.since < end]
-    current = [each for each, after in zip(begun, [*begun[1:], None], strict=True) if not after or after.since > start]
+    ends = [*(each.since for each in begun[1:]), end]
+    current = [each for each, until in zip(begun, ends, strict=False) if until > start]
     return [asdict(each) | {"since": max(each.since, start)} for each in current]
 
 

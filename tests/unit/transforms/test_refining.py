@@ -16,7 +16,8 @@ from barograph.windows import Window
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 COLUMNS = (
     "device string, metric string, time timestamp, value double, seq bigint, boot string, port string, "
-    "historical boolean, skew double, published timestamp, batch bigint, topic string, partition int, offset bigint, frame int"
+    "historical boolean, skew double, published timestamp, batch bigint, topic string, partition int, offset bigint, "
+    "frame int"
 )
 PLACES = Places(
     {"b": Place("s", "z", 30.0), "a": Place("s", "z", 10.0, {"t": Limits(valid=(-90.0, 100.0))})},

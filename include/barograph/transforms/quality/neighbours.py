@@ -1,7 +1,7 @@
 """What the other devices of a zone say about the same metric at about the same time.
 
-QARTOD test 12 (neighbor). A device is compared with the median of the others, so that one that is wrong does not
-accuse all of them.
+QARTOD test 12 (neighbor). A device is compared with the middle of what the others say, so that one that is wrong
+does not accuse all of them; of two that contradict each other it may be with either.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ def unlike(times: Whole, values: Floats, others: Sequence[tuple[Whole, Floats]],
     """`others` are the good readings of each neighbour, times and values; `times` ascend in all of them."""
     reach = round(asked.seconds * SECOND)
     said = np.array([_nearest(times, *other, reach) for other in others]).reshape(len(others), len(times))
-    enough = np.count_nonzero(~np.isnan(said), axis=0) >= asked.least
+    count = np.count_nonzero(~np.isnan(said), axis=0)
+    known = np.flatnonzero((count >= asked.least) & ~np.isnan(values))
+    in_size = np.sort(said[:, known], axis=0)
+    low, high = (in_size[middle, np.arange(len(known))] for middle in ((count[known] - 1) // 2, count[known] // 2))
+    differs = (values[known] < low - asked.difference) | (values[known] > high + asked.difference)
     flags = np.full(len(times), UNKNOWN, np.int8)
-    flags[enough] = GOOD
-    known = np.flatnonzero(enough & ~np.isnan(values))
-    differs = np.abs(values[known] - np.nanmedian(said[:, known], axis=0)) > asked.difference
-    flags[known[differs]] = SUSPECT
+    flags[known] = np.where(differs, SUSPECT, GOOD)
     return flags
 
 

@@ -112,7 +112,7 @@ def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
     else:
         _compare(readings.times, raw, values, usable, limits, verdict)
     if limits.expected:
-        verdict.mark("unexpected", outside(values, *limits.expected), SUSPECT)
+        verdict.mark("unexpected", outside(values, *limits.expected) & (verdict.worst < FAIL), SUSPECT)
     if limits.gap:
         verdict.note("after_gap", moments.after_gap(readings.times, limits.gap))
     return values
