@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from barograph.archive import Archive
 from barograph.errors import LedgerError
 from barograph.metrics import Metric, metric
-from barograph.readings import FAIL, MISSING, SUSPECT
+from barograph.readings import GOOD, MISSING
 from barograph.registry import UNREGISTERED, Device, Point, Site
 from barograph.windows import EPOCH, Window, iso, merged
 
@@ -75,8 +75,9 @@ class Series:
 
     @property
     def bad(self) -> Mask:
-        """A value came, and is not to be believed."""
-        return ~self.missing & np.isin(self.flags, (SUSPECT, FAIL))
+        """A value came, and is not known to be good: statistics leave it out."""
+        bad: Mask = ~self.missing & (self.flags != GOOD)
+        return bad
 
     @property
     def usable(self) -> Mask:

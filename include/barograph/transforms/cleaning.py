@@ -24,7 +24,7 @@ from barograph.transforms.places import Place, Places
 from barograph.transforms.quality import moments
 from barograph.transforms.quality.limits import COPIES
 from barograph.transforms.quality.neighbours import unlike
-from barograph.transforms.quality.verdict import COLUMN, WORDS, Readings, Verdict, judge
+from barograph.transforms.quality.verdict import Readings, Verdict, judge
 from barograph.windows import Window, microseconds
 
 Whole = NDArray[np.int64]
@@ -165,7 +165,7 @@ class _Faced:
 
     @property
     def flags(self) -> NDArray[np.int8]:
-        return self.verdict.flags(self.verdict.given[:, COLUMN["no_value"]], self.asked)
+        return self.verdict.flags(self.asked)
 
     def good(self, metric: str) -> tuple[Whole, Floats]:
         """Times and values of the good readings of a metric."""
@@ -179,12 +179,13 @@ class _Faced:
         size, slide = place.shape
         told = {"site": place.site, "zone": place.zone, "cadence": place.cadence, "size": size, "slide": slide}
         columns = {name: self.rows[name] for name in ("device", "metric", "time", "historical", "batch", "came")}
-        columns["value"] = pa.array(self.values, pa.float64(), from_pandas=True)
-        columns["raw"] = self.rows["value"]
+        columns["raw"] = columns["value"] = self.rows["value"]
+        if place.corrections:
+            columns["value"] = pa.array(self.values, pa.float64(), from_pandas=True)
         columns |= {name: pa.repeat(pa.scalar(fact), len(self.rows)) for name, fact in told.items()}
         columns["size"], columns["slide"] = (columns[name].cast(pa.int32()) for name in ("size", "slide"))
         columns["flag"] = pa.array(self.flags, pa.int32())
-        columns["reasons"] = _reasons(self.verdict.given)
+        columns["reasons"] = self.verdict.reasons()
         return pa.table(columns)
 
 
@@ -194,7 +195,7 @@ def _faced(rows: pa.Table, places: Places) -> _Faced:
     place = places.of(device)
     times, raw, metrics = _micros(rows["time"]), rows["value"].to_numpy().astype(float), _metrics(rows)
     limits = {metric: place.limits_of(metric) for metric in metrics}
-    verdict, values, asked = Verdict.none_yet(len(rows)), raw.copy(), np.zeros(len(rows), bool)
+    verdict, values, asked = Verdict.none_yet(len(rows)), np.empty(len(rows)), np.zeros(len(rows), bool)
     verdict.note("no_value", np.isnan(raw))
     verdict.note("other_copy", rows["other_copy"].to_numpy(), SUSPECT)
     verdict.note("same_time", rows["same_time"].to_numpy(), SUSPECT)
@@ -247,13 +248,6 @@ def _metrics(rows: pa.Table) -> dict[str, slice]:
     return {
         encoded.dictionary[codes[first].item()].as_py(): slice(first, last) for first, last in pairwise(edges)
     }  # fmt: skip
-
-
-def _reasons(given: NDArray[np.bool_]) -> pa.Array:
-    """A list of words for each row of (rows, WORDS)."""
-    ends = np.concatenate(([0], np.cumsum(given.sum(axis=1))))
-    words = pa.array(WORDS).take(pa.array(np.nonzero(given)[1]))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), words)
 
 
 def _sorted(*keys: NDArray[Any]) -> Whole:

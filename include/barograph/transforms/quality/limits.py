@@ -81,7 +81,7 @@ def _limits(metric: Metric, cadence: float, point: Point) -> Limits:
         spike=_spike(metric, cadence, point),
         rate=_number(point.rate, metric.rate),
         flat=_flat(metric, point),
-        coarse=metric.resolution if point.flat is None and point.resolution is None else None,
+        coarse=_coarse(metric, point),
         gap=_number(point.gap, _gap(metric, cadence)),
         warm_up=_number(point.warm_up, metric.warm_up),
         neighbours=point.neighbours,
@@ -105,6 +105,13 @@ def _expected(metric: Metric, point: Point) -> tuple[float | None, float | None]
     low = low if point.expected_min is None else point.expected_min
     high = high if point.expected_max is None else point.expected_max
     return None if low is None and high is None else (low, high)
+
+
+def _coarse(metric: Metric, point: Point) -> float | None:
+    """Who asks for a flat line, or says that the sensor is finer than others, is taken at his word."""
+    if point.flat is not None or (point.resolution is not None and point.resolution < metric.resolution):
+        return None
+    return max(metric.resolution, point.resolution or 0.0)
 
 
 def _gap(metric: Metric, cadence: float) -> float | None:

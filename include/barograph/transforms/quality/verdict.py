@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from barograph.readings import FAIL, FLAG_REASONS, GOOD, MISSING, SUSPECT, UNKNOWN
@@ -25,9 +26,10 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Flags = NDArray[np.int8]
+Bits = NDArray[np.uint16]
 
 WORDS = tuple(FLAG_REASONS)
-COLUMN = {word: place for place, word in enumerate(WORDS)}
+BIT = {word: np.uint16(1 << place) for place, word in enumerate(WORDS)}
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ class Verdict:
 
     worst: Flags
     """0 where no test could be made yet."""
-    given: Bools
-    """(rows, WORDS)"""
+    given: Bits
+    """Bit n of a row: whether the n-th of WORDS is given as a reason."""
 
     @classmethod
     def none_yet(cls, rows: int) -> Verdict:
-        return cls(np.zeros(rows, np.int8), np.zeros((rows, len(WORDS)), bool))
+        return cls(np.zeros(rows, np.int8), np.zeros(rows, np.uint16))
 
     def part(self, rows: slice) -> Verdict:
         """The same for some of the rows: what is added there is added here."""
@@ -50,7 +52,9 @@ class Verdict:
     def add(self, word: str, flags: Flags, where: Whole | slice = slice(None)) -> None:
         """Take in the flags of one test for the readings `where`."""
         self.worst[where] = np.maximum(self.worst[where], np.where(flags == UNKNOWN, 0, flags))
-        self.given[where, COLUMN[word]] = flags >= SUSPECT
+        bad = flags >= SUSPECT
+        if bad.any():
+            self.given[where] |= bad * BIT[word]
 
     def mark(self, word: str, those: Bools, flag: int) -> None:
         """Those fail a test that all others pass."""
@@ -59,8 +63,8 @@ class Verdict:
 
     def note(self, word: str, those: Bools, flag: int = 0) -> None:
         """Those have a fault that says nothing good about the others; without a flag it only explains."""
-        self.given[:, COLUMN[word]] |= those
-        if flag:
+        if those.any():
+            self.given[those] |= BIT[word]
             self.worst[those] = np.maximum(self.worst[those], flag)
 
     def take(self, found: Verdict, those: Bools) -> None:
@@ -68,8 +72,22 @@ class Verdict:
         self.worst[those] = np.maximum(self.worst[those], found.worst[those])
         self.given[those] |= found.given[those]
 
-    def flags(self, missing: Bools, asked: Bools) -> Flags:
+    def gives(self, word: str) -> Bools:
+        given: Bools = (self.given & BIT[word]) != 0
+        return given
+
+    def reasons(self) -> pa.Array:
+        """A list of words for each row, in the order of WORDS."""
+        some = np.flatnonzero(self.given)
+        bits = (self.given[some, None] >> np.arange(len(WORDS), dtype=np.uint16)) & 1
+        sizes = np.zeros(len(self.given) + 1, np.int32)
+        sizes[some + 1] = bits.sum(axis=1)
+        words = pa.array(WORDS).take(pa.array(np.nonzero(bits)[1]))
+        return pa.ListArray.from_arrays(pa.array(np.cumsum(sizes, dtype=np.int32)), words)
+
+    def flags(self, asked: Bools) -> Flags:
         """The worst of all; `asked`: where there is any test of the value."""
+        missing = self.gives("no_value")
         known = np.where(self.worst == 0, np.where(asked, UNKNOWN, GOOD), self.worst)
         return np.where(missing, MISSING, known).astype(np.int8)
 
@@ -120,14 +138,14 @@ def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
 
 def _compare(times: Whole, raw: Floats, values: Floats, usable: Bools, limits: Limits, verdict: Verdict) -> None:
     """The tests that look at the readings before and after one."""
-    places = np.flatnonzero(usable)
+    places: Whole | slice = slice(None) if usable.all() else np.flatnonzero(usable)
     times = times[places]
     if limits.spike:
         found = spikes(times, values[places], limits.spike)
         verdict.add("spike", found, places)
         alone = found >= SUSPECT
         if alone.any():
-            places, times = places[~alone], times[~alone]
+            places, times = np.arange(len(raw))[places][~alone], times[~alone]
     if limits.rate:
         verdict.add("too_fast", trends.too_fast(times, values[places], limits.rate, limits.resolution), places)
     if limits.flat:
