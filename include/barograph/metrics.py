@@ -24,6 +24,8 @@ class Metric:
     """How far a value alone may stand out: beyond the first SUSPECT, beyond the second FAIL."""
     rate: float | None = None
     """The most that it changes in a minute."""
+    settle: float | None = None
+    """Seconds after too fast a change until a sensor is at what surrounds it again."""
     flat: float | None = None
     """Seconds for which a sensor that is finer than `resolution` never says the same."""
     gap: float | None = 20.0
@@ -34,13 +36,12 @@ class Metric:
     """Values by which sensors say that they failed."""
 
 
-# Rates are those of the WMO's guidelines for automatic weather stations (3 °C and 10 % in a minute are doubtful), a
-# spike the same within two steps. docs/quality.md says where each number is from.
+# docs/quality.md says where each number is from.
 METRICS = (
     # Air
     Metric(
         "temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Temperature",
-        expected=(-90, 80), spike=(3, 10), rate=3, flat=2400, error_codes=(-127,),
+        expected=(-90, 80), spike=(3, 10), rate=5, settle=180, flat=2400, error_codes=(-127,),
     ),
     Metric("indoor_temperature", unit="°C", valid=(-60, 85), resolution=0.1, label="Temperature indoors"),
     Metric("dew_point", unit="°C", valid=(-100, 60), resolution=0.1, label="Dew point"),
@@ -48,7 +49,7 @@ METRICS = (
     Metric("heat_index", unit="°C", valid=(-60, 100), resolution=0.1, label="Heat index"),
     Metric(
         "humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity",
-        expected=(1, 100), spike=(10, 30), rate=10, flat=2400,
+        expected=(1, 100), spike=(10, 30), rate=15, settle=180, flat=2400,
     ),
     Metric("indoor_humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity indoors"),
     Metric(

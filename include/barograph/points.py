@@ -118,6 +118,8 @@ class Point(Strict):
     spike: Spike | Off | None = None
     rate: Positive | Off | None = None
     """The most that the value changes in a minute."""
+    settle: Seconds | Off | None = None
+    """Seconds after too fast a change until the sensor is trusted again."""
     flat: Flat | Off | None = None
     gap: Seconds | Off | None = None
     """Seconds of silence after which the next reading says so."""

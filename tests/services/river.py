@@ -25,12 +25,16 @@ from barograph.state import engine
 NOW = datetime.now(UTC).replace(microsecond=0)
 """A test's own present: InfluxDB refuses what is older than a bucket keeps."""
 
+# Fridges of tests jump from cold to warm in one reading: nobody is to doubt that.
 SITE = """\
 site: {name}
 name: A shop
 timezone: Europe/Berlin
 devices:
-  - {{device: {name}-fridge, zone: wall, cadence: 30, points: {{temperature: {{low: 0, high: 7}}}}}}
+  - device: {name}-fridge
+    zone: wall
+    cadence: 30
+    points: {{temperature: {{low: 0, high: 7, rate: off, spike: off}}}}
 """
 RULES = """\
 rules:

@@ -25,6 +25,8 @@ Whole = NDArray[np.int64]
 Flags = NDArray[np.int8]
 
 SECOND = 1_000_000
+STEADY = 4
+"""The two values after a first one are so many times nearer to each other than to it, or it is no spike."""
 
 
 def spikes(times: Whole, values: Floats, asked: Spike) -> Flags:
@@ -72,9 +74,7 @@ def _first(height: Floats, times: Whole, values: Floats, reach: int, agree: floa
     begins = begins[begins + 2 < len(times)]
     begins = begins[times[begins + 2] - times[begins] <= reach]
     value, second, third = values[begins], values[begins + 1], values[begins + 2]
-    found = np.where(
-        np.abs(second - third) <= agree,
-        np.maximum(np.maximum(value - np.maximum(second, third), np.minimum(second, third) - value), 0.0),
-        np.nan,
-    )
-    height[begins] = found
+    found = np.maximum(np.maximum(value - np.maximum(second, third), np.minimum(second, third) - value), 0.0)
+    # A value that the next ones leave step by step is where something begins.
+    apart = np.abs(second - third)
+    height[begins] = np.where((apart <= agree) & ((found <= agree) | (apart <= found / STEADY)), found, np.nan)

@@ -42,6 +42,16 @@ def too_fast(times: Whole, values: Floats, rate: float, resolution: float) -> Fl
     return flags
 
 
+def settling(times: Whole, fast: Flags, settle: float) -> Flags:
+    """SUSPECT what came within `settle` seconds after a change that was `too_fast`: a sensor lags behind the world."""
+    flags = np.where(fast == SUSPECT, GOOD, fast).astype(np.int8)
+    latest = np.maximum.accumulate(np.where(fast == SUSPECT, np.arange(len(fast)), -1))
+    after = (latest >= 0) & (fast != SUSPECT)
+    after[after] = (times[after] - times[latest[after]]) <= round(settle * SECOND)
+    flags[after] = SUSPECT
+    return flags
+
+
 def stuck(times: Whole, raw: Floats, asked: Flat, coarse: float | None, rails: tuple[float, float] | None) -> Flags:
     """SUSPECT from when the sensor has said the same for the asked time, at least FEWEST times.
 

@@ -147,6 +147,9 @@ def _compare(times: Whole, raw: Floats, values: Floats, usable: Bools, limits: L
         if alone.any():
             places, times = np.arange(len(raw))[places][~alone], times[~alone]
     if limits.rate:
-        verdict.add("too_fast", trends.too_fast(times, values[places], limits.rate, limits.resolution), places)
+        fast = trends.too_fast(times, values[places], limits.rate, limits.resolution)
+        verdict.add("too_fast", fast, places)
+        if limits.settle and (fast == SUSPECT).any():
+            verdict.add("settling", trends.settling(times, fast, limits.settle), places)
     if limits.flat:
         verdict.add("stuck", trends.stuck(times, raw[places], limits.flat, limits.coarse, limits.valid), places)

@@ -26,15 +26,21 @@ CASES = {
         "flags": " .   .   .   .   .   .   .   .   .   .   .",
         "why": [],
     },
-    "a step is no spike, and too fast for a minute": {
-        "said": "4.0 4.1 4.0 9.0 9.1 9.0 9.1 9.0",
-        "flags": " .   .   .   s   s   .   .   .",
+    "a step is no spike, but too fast: the sensor is not trusted for three minutes after": {
+        "said": "4.0 4.1 4.0 12 12 12 12 12 12 12 12 12",
+        "flags": " .   .   .  s  s  s  s  s  s  s  s  .",
+        "why": ["settling", "too_fast"],
+    },
+    "who knows that things are fast there says so": {
+        "said": "4.0 4.1 4.0 12 12 12 12 12 12 12 12 12",
+        "flags": " .   .   .  s  s  .  .  .  .  .  .  .",
         "why": ["too_fast"],
+        "point": {"settle": False},
     },
     "two wrong values in a row are no spike by default": {
         "said": "4.0 4.1 4.0 14.0 14.1 4.1 4.0 4.1",
-        "flags": " .   .   .   s   s    s   s   .",
-        "why": ["too_fast"],
+        "flags": " .   .   .   s   s    s   s   s",
+        "why": ["settling", "too_fast"],
     },
     "two wrong values in a row are a spike for who says that they can be": {
         "said": "4.0 4.1 4.0 14.2 14.3 4.1 4.0 4.1",
@@ -65,9 +71,9 @@ CASES = {
         "why": ["after_gap", "spike"],
     },
     "a first value that the next ones leave, each further, is on its way": {
-        "said": "4.0 6.0 8.0 9.0",
-        "flags": " .   .   s   .",
-        "why": ["too_fast"],
+        "said": "4.0 7.2 9.0 9.9",
+        "flags": " .   .   .   .",
+        "why": [],
     },
     "a step of the sensor is no speed, however close the readings": {
         "said": "50 51 50 51 50 52 51 50",

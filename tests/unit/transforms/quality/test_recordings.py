@@ -1,8 +1,8 @@
 """Labelled anomalies of a real recording, with the default settings and no knowledge of the file.
 
 Four files of two motes each, indoors and outdoors, every 5 s (UNC Greensboro, 2010): steam of a kettle was led to one
-mote of each pair. The labels last until the air was as before, long after it stopped changing in an implausible way:
-what the tests see is the way up and the way down. Bounds are below what was found, for other files of the family.
+mote of each pair. Labels last until the air was as before; what the tests see is the way up and the way down, and the
+time after them in which a sensor is not trusted. Bounds are below what was found, for other files of the family.
 """
 
 import os
@@ -18,6 +18,8 @@ from barograph.transforms import cleaning
 FOLDER = Path(os.environ.get("BAROGRAPH_TEST_DATA", "../shared/data")) / "histories" / "labelled_wsn"
 FILES = sorted(FOLDER.glob("*.txt"))
 EVERY = 5
+SETTLED = 180 // EVERY
+"""Readings after too fast a change until a sensor is trusted again."""
 
 
 def read(path):
@@ -46,7 +48,7 @@ def test_there_are_recordings():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_labelled_anomalies_are_flagged_with_default_settings(path, record_property):
-    """Each labelled stretch is found, nearly nothing else is, and a good half of each stretch."""
+    """Each labelled stretch is found, more than half of it, and nothing else but what comes right after it."""
     wrong, labels = flagged(path)
 
     hits = int((wrong & labels).sum())
@@ -55,7 +57,8 @@ def test_labelled_anomalies_are_flagged_with_default_settings(path, record_prope
     record_property("flagged and labelled", f"{wrong.sum()} {labels.sum()}")
     precision, recall = hits / max(1, wrong.sum()), hits / max(1, labels.sum())
     assert all(wrong[first:last].any() for first, last in stretches)
-    assert (wrong & ~labels).sum() <= 0.005 * len(labels)
+    around = np.convolve(labels, np.ones(2 * SETTLED + 1), "same") > 0
+    assert (wrong & ~around).sum() <= 0.002 * len(labels)
     if stretches:
-        assert precision >= 0.9
-        assert recall >= 0.3
+        assert precision >= 0.5
+        assert recall >= 0.5
