@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from barograph.archive import Archive
 from barograph.transforms.places import Places
-from barograph.windows import EPOCH, Window
+from barograph.windows import EPOCH, Window, merged
 
-QUARTER = timedelta(minutes=15)
-"""No zone has its midnight between two quarters of an hour."""
+MINUTE = timedelta(minutes=1)
+"""No zone has its midnight between two full minutes."""
 
 
 def days_behind(archive: Archive, places: Places, batch: int, horizon: datetime) -> set[tuple[str, date]]:
-    """The (site, local day)s that were over at the batch's horizon, and have readings of it all the same."""
+    """The (site, local day)s that were over at the batch's horizon, and have readings of it all the same.
+
+    Or whose readings may have another flag because of it: a spike before midnight is one by the reading after it.
+    """
     rows = archive.rows_of("readings", batch, ["device", "time"])
-    quarters = pc.divide(rows["time"].cast(pa.int64()), QUARTER // timedelta(microseconds=1))
-    seen = pa.table({"device": rows["device"], "quarter": quarters}).group_by(["device", "quarter"]).aggregate([])
-    found = {
-        (place.site, place.timezone, quarter)
-        for device, quarter in zip(seen["device"].to_pylist(), seen["quarter"].to_pylist(), strict=True)
-        for place in [places.of(device)]
+    minutes = pc.divide(rows["time"].cast(pa.int64()), MINUTE // timedelta(microseconds=1))
+    seen = pa.table({"device": rows["device"], "minute": minutes}).group_by(["device", "minute"]).aggregate([])
+    touched: dict[tuple[str, str], set[int]] = {}
+    for device, minute in zip(seen["device"].to_pylist(), seen["minute"].to_pylist(), strict=True):
+        place = places.of(device)
+        touched.setdefault((place.site, place.timezone), set()).add(minute)
+    return {
+        (site, day)
+        for (site, zone), minutes in touched.items()
+        for stretch in merged(Window(EPOCH + n * MINUTE, EPOCH + (n + 1) * MINUTE) for n in minutes)
+        for day in places.reach.changed_by(stretch).local_days(zone)
+        if Window.local_day(day, zone).end <= horizon
     }
-    days = {
-        (site, zone, (EPOCH + quarter * QUARTER).astimezone(ZoneInfo(zone)).date()) for site, zone, quarter in found
-    }
-    return {(site, day) for site, zone, day in days if Window.local_day(day, zone).end <= horizon}
 
 
 def lateness(archive: Archive, batch: int) -> dict[str, float]:

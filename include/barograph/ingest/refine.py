@@ -62,22 +62,23 @@ def live(settings: Settings, batch: Batch) -> list[Window]:
     return [part for window in batch.touched or [] if (part := window.clipped(ours))]
 
 
+def changed(places: Places, touched: Sequence[Window]) -> list[Window]:
+    """The touched ranges, and around them all whose flags a new reading there may have changed."""
+    return merged(map(places.reach.changed_by, touched))
+
+
 @contextmanager
 def refine(
     spark: SparkSession, archive: Archive, places: Places, touched: Sequence[Window]
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
-    """Refined readings of the touched ranges, and every sliding window that has one of them in it.
-
-    A new reading may change the flags of others, before it and after it: those are of the touched ranges too.
-    """
-    changed = merged(map(places.reach.changed_by, touched))
+    """Refined readings of the touched ranges, and every sliding window that has one of them in it."""
     reach = timedelta(seconds=places.longest_window)
-    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in changed))
+    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in touched))
     near.persist()
     try:
         yield (
-            near.where(inside(changed)),
-            windowing.windows(near, places.summing).where(inside(changed, "start", "end")),
+            near.where(inside(touched)),
+            windowing.windows(near, places.summing).where(inside(touched, "start", "end")),
         )
     finally:
         near.unpersist()

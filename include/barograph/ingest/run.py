@@ -20,7 +20,7 @@ from barograph.ingest import late
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
 from barograph.ingest.judge import RuleBook, judge
 from barograph.ingest.operations import operations
-from barograph.ingest.refine import live, load, places_of, refine
+from barograph.ingest.refine import changed, live, load, places_of, refine
 from barograph.registry import Site
 from barograph.rules.model import read_rules
 from barograph.settings import Settings
@@ -96,7 +96,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
         behind = late.days_behind(work.archive, work.places, batch.batch, batch.horizon)
         facts.update(batch.counts or {}, **late.lateness(work.archive, batch.batch))
         facts["stale_days"] = stale.mark(work.engine, behind, stale.LATE, batch.batch)
-    touched = live(work.settings, batch)
+    touched = changed(work.places, live(work.settings, batch))
     if touched:
         with refine(work.spark, work.archive, work.places, touched) as (readings, windows):
             with _step(work, batch, steps, "refine") as facts:

@@ -40,14 +40,27 @@ def test_a_day_that_is_over_is_behind_and_the_present_one_is_not():
     """Midnight is the site's own: of one moment, Kathmandu has another day than Berlin."""
     record = Record(
         ("berlin", "2026-11-20T22:59:59Z", 0, False),
-        ("stranger", "2026-11-20T23:00:00Z", 0, False),
+        ("stranger", "2026-11-21T01:00:00Z", 0, False),
         ("nepal", "2026-11-20T18:14:59Z", 0, False),
-        ("nepal", "2026-11-20T18:15:00Z", 0, False),
+        ("nepal", "2026-11-20T20:15:00Z", 0, False),
     )
 
     found = days_behind(record, PLACES, 7, utc("2026-11-21T12:00:00Z"))
 
     assert {("b", date(2026, 11, 20)), ("n", date(2026, 11, 20))} == found
+
+
+def test_a_day_whose_flags_a_reading_of_the_next_may_change_is_behind_too():
+    """A spike before midnight is one once the next reading is there; a late one reaches as far as tests look back."""
+    soon, later = (
+        Record(("berlin", "2026-11-20T23:01:00Z", 0, False)),
+        Record(("berlin", "2026-11-20T23:05:00Z", 0, False)),
+    )
+    before = Record(("berlin", "2026-11-19T22:30:00Z", 0, False))
+
+    found = [days_behind(each, PLACES, 7, utc("2026-11-21T12:00:00Z")) for each in (soon, later, before)]
+
+    assert [{("b", date(2026, 11, 20))}, set(), {("b", date(2026, 11, 19)), ("b", date(2026, 11, 20))}] == found
 
 
 def test_an_empty_batch_reaches_nowhere():

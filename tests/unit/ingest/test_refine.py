@@ -8,7 +8,7 @@ from tests.unit.transforms.quality.drawn import NOON, a_record, places, series
 
 from barograph.archive import DUPLICATE_REACH, inside
 from barograph.ingest.judge import _first_touched
-from barograph.ingest.refine import refine, refined
+from barograph.ingest.refine import changed, refine, refined
 from barograph.rules.model import Rule
 from barograph.state.ledger import Batch
 from barograph.windows import Window, merged
@@ -36,7 +36,7 @@ def minute(n):
 
 @contextmanager
 def found(spark, rows, touched, where):
-    with refine(spark, Record(spark, rows), where, [touched]) as (readings, windows):
+    with refine(spark, Record(spark, rows), where, changed(where, [touched])) as (readings, windows):
         yield readings.orderBy("time").collect(), windows.collect()
 
 
