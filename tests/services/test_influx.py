@@ -80,8 +80,11 @@ def test_every_name_that_may_be_kept_comes_back_as_it_was(services, own_influx):
     rows = [(f"m{n}", name, float(n)) for n, name in enumerate(devices)]
     rows += [(name, f"d{n}", float(n)) for n, name in enumerate(metrics)]
     with edge.session(services.settings) as spark:
-        columns = "metric string, device string, value double, site string, zone string, flag int, time timestamp"
-        table = spark.createDataFrame([(*row, "s", "z", 1, NOW) for row in rows], columns)
+        columns = (
+            "metric string, device string, value double, raw double, site string, zone string, flag int, "
+            "reasons array<string>, time timestamp"
+        )
+        table = spark.createDataFrame([(*row, row[2], "s", "z", 1, [], NOW) for row in rows], columns)
         text = [row.line for row in lines.reading_lines(table).collect()]
 
     refused = sent(client, bucket, text)
