@@ -24,7 +24,7 @@ class Metric:
     """How far a value alone may stand out: beyond the first SUSPECT, beyond the second FAIL."""
     rate: float | None = None
     """The most that it changes in a minute."""
-    settle: float | None = None
+    recovery: float | None = None
     """Seconds after too fast a change until a sensor is at what surrounds it again."""
     flat: float | None = None
     """Seconds for which a sensor that is finer than `resolution` never says the same."""
@@ -41,7 +41,7 @@ METRICS = (
     # Air
     Metric(
         "temperature", unit="°C", valid=(-90, 125), resolution=0.1, label="Temperature",
-        expected=(-90, 80), spike=(3, 10), rate=5, settle=180, flat=2400, error_codes=(-127,),
+        expected=(-90, 80), spike=(3, 10), rate=5, recovery=180, flat=2400, error_codes=(-127,),
     ),
     Metric("indoor_temperature", unit="°C", valid=(-60, 85), resolution=0.1, label="Temperature indoors"),
     Metric("dew_point", unit="°C", valid=(-100, 60), resolution=0.1, label="Dew point"),
@@ -49,7 +49,7 @@ METRICS = (
     Metric("heat_index", unit="°C", valid=(-60, 100), resolution=0.1, label="Heat index"),
     Metric(
         "humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity",
-        expected=(1, 100), spike=(10, 30), rate=15, settle=180, flat=2400,
+        expected=(1, 100), spike=(10, 30), rate=15, recovery=180, flat=2400,
     ),
     Metric("indoor_humidity", unit="%", valid=(0, 100), resolution=1.0, label="Relative humidity indoors"),
     Metric(

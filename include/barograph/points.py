@@ -118,7 +118,7 @@ class Point(Strict):
     spike: Spike | Off | None = None
     rate: Positive | Off | None = None
     """The most that the value changes in a minute."""
-    settle: Seconds | Off | None = None
+    recovery: Seconds | Off | None = None
     """Seconds after too fast a change until the sensor is trusted again."""
     flat: Flat | Off | None = None
     gap: Seconds | Off | None = None

@@ -26,7 +26,7 @@ FLAG_REASONS = {
     "unexpected": "the sensor can report this, and nobody expects it there",
     "spike": "alone: the value before and the one after agree that it was otherwise",
     "too_fast": "the value changed faster than the quantity can",
-    "settling": "the value changed too fast a short time ago, and the sensor is not yet at what surrounds it",
+    "recovering": "the value changed too fast a short time ago, and the sensor is not yet at what surrounds it",
     "stuck": "the sensor says the same for too long",
     "warming_up": "the device began anew a short time ago",
     "other_copy": "the same frame came again with another value",

@@ -47,7 +47,7 @@ def test_the_guide_says_what_the_table_of_metrics_says():
             float(number.replace(",", "")) for number in re.findall(r"-?\d[\d,]*", rows[name].replace(", ", " "))
         ]
         expected = [
-            *metric.valid, *metric.expected, *metric.spike, metric.rate, metric.settle,
+            *metric.valid, *metric.expected, *metric.spike, metric.rate, metric.recovery,
             metric.flat and metric.flat / 60, metric.warm_up, *metric.error_codes,
         ]  # fmt: skip
         assert [number for number in expected if number is not None] == numbers, name

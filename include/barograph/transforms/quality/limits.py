@@ -34,7 +34,7 @@ class Limits:
     resolution: float = 0.0
     spike: Spike | None = None
     rate: float | None = None
-    settle: float | None = None
+    recovery: float | None = None
     flat: Flat | None = None
     coarse: float | None = None
     """A value that is a multiple of this may be all that the sensor can say, and is never stuck."""
@@ -52,7 +52,7 @@ class Limits:
     def looks_back(self) -> float:
         """Seconds before a reading that its flag depends on, without neighbours."""
         spike = (self.spike and self.spike.seconds) or 0.0
-        rate = RATE_REACH + (self.settle or 0.0) if self.rate else 0.0
+        rate = RATE_REACH + (self.recovery or 0.0) if self.rate else 0.0
         flat = self.flat.seconds * FLAT_SLACK if self.flat else 0.0
         start = LONGEST_GAP + self.warm_up if self.warm_up else 0.0
         # What a value is compared with must be no spike itself.
@@ -82,7 +82,7 @@ def _limits(metric: Metric, cadence: float, point: Point) -> Limits:
         resolution=metric.resolution if point.resolution is None else point.resolution,
         spike=_spike(metric, cadence, point),
         rate=_number(point.rate, metric.rate),
-        settle=_number(point.settle, metric.settle),
+        recovery=_number(point.recovery, metric.recovery),
         flat=_flat(metric, point),
         coarse=_coarse(metric, point),
         gap=_number(point.gap, _gap(metric, cadence)),

@@ -42,12 +42,12 @@ def too_fast(times: Whole, values: Floats, rate: float, resolution: float) -> Fl
     return flags
 
 
-def settling(times: Whole, fast: Flags, settle: float) -> Flags:
-    """SUSPECT what came within `settle` seconds after a change that was `too_fast`: a sensor lags behind the world."""
+def recovering(times: Whole, fast: Flags, recovery: float) -> Flags:
+    """SUSPECT what came within `recovery` seconds after a change that was too fast: a sensor lags behind the world."""
     flags = np.where(fast == SUSPECT, GOOD, fast).astype(np.int8)
     latest = np.maximum.accumulate(np.where(fast == SUSPECT, np.arange(len(fast)), -1))
     after = (latest >= 0) & (fast != SUSPECT)
-    after[after] = (times[after] - times[latest[after]]) <= round(settle * SECOND)
+    after[after] = (times[after] - times[latest[after]]) <= round(recovery * SECOND)
     flags[after] = SUSPECT
     return flags
 

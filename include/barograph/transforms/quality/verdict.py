@@ -149,7 +149,7 @@ def _compare(times: Whole, raw: Floats, values: Floats, usable: Bools, limits: L
     if limits.rate:
         fast = trends.too_fast(times, values[places], limits.rate, limits.resolution)
         verdict.add("too_fast", fast, places)
-        if limits.settle and (fast == SUSPECT).any():
-            verdict.add("settling", trends.settling(times, fast, limits.settle), places)
+        if limits.recovery and (fast == SUSPECT).any():
+            verdict.add("recovering", trends.recovering(times, fast, limits.recovery), places)
     if limits.flat:
         verdict.add("stuck", trends.stuck(times, raw[places], limits.flat, limits.coarse, limits.valid), places)

@@ -29,18 +29,18 @@ CASES = {
     "a step is no spike, but too fast: the sensor is not trusted for three minutes after": {
         "said": "4.0 4.1 4.0 12 12 12 12 12 12 12 12 12",
         "flags": " .   .   .  s  s  s  s  s  s  s  s  .",
-        "why": ["settling", "too_fast"],
+        "why": ["recovering", "too_fast"],
     },
     "who knows that things are fast there says so": {
         "said": "4.0 4.1 4.0 12 12 12 12 12 12 12 12 12",
         "flags": " .   .   .  s  s  .  .  .  .  .  .  .",
         "why": ["too_fast"],
-        "point": {"settle": False},
+        "point": {"recovery": False},
     },
     "two wrong values in a row are no spike by default": {
         "said": "4.0 4.1 4.0 14.0 14.1 4.1 4.0 4.1",
         "flags": " .   .   .   s   s    s   s   s",
-        "why": ["settling", "too_fast"],
+        "why": ["recovering", "too_fast"],
     },
     "two wrong values in a row are a spike for who says that they can be": {
         "said": "4.0 4.1 4.0 14.2 14.3 4.1 4.0 4.1",
