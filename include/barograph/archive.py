@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from barograph import schemas
+from barograph.errors import ArchiveError
 from barograph.settings import Settings
+from barograph.transforms import refusals
 from barograph.windows import Window, iso, merged
 
 DUPLICATE_REACH = timedelta(hours=1)
@@ -61,15 +64,45 @@ class Archive:
         return replace(self, versions=now)
 
     def create(self, spark: SparkSession) -> None:
-        """Make the tables that are not there yet."""
-        for table, columns in {**schemas.RECORD, **schemas.DERIVED}.items():
-            if not DeltaTable.is_deltatable(self.path(table)):
+        """Make the tables that are not there yet, and the columns that tables of an older version lack.
+
+        Nothing is dropped, and no type changes: raises ArchiveError.
+        """
+        for table, columns in schemas.TABLES.items():
+            if DeltaTable.is_deltatable(self.path(table)):
+                self._evolve(spark, table)
+            else:
                 partitions = "day" if table in schemas.RECORD else "site, day"
                 properties = ", ".join(f"'{name}' = '{value}'" for name, value in PROPERTIES.items())
                 spark.sql(
                     f"CREATE TABLE IF NOT EXISTS delta.`{self.path(table)}` ({columns}) USING delta "
                     f"PARTITIONED BY ({partitions}) TBLPROPERTIES ({properties})"
                 )
+
+    def _evolve(self, spark: SparkSession, table: str) -> None:
+        missing = self.missing(table)
+        if not missing:
+            return
+        added = ", ".join(f"`{name}` {kind}" for name, kind in missing.items())
+        try:
+            spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({added})")
+        except PySparkException:
+            # `ingest` and `settle` may both be the first of a new version; one of them added the columns.
+            if self.missing(table):
+                raise
+
+    def missing(self, table: str) -> dict[str, str]:
+        """Columns that this version has and the table lacks. Raises ArchiveError where a type is another one."""
+        found = DeltaTable(self.path(table))
+        kinds = {field["name"]: _word(field["type"]) for field in json.loads(found.schema().to_json())["fields"]}
+        wanted = schemas.columns(table)
+        for name, kind in wanted.items():
+            if kinds.get(name, kind) != kind:
+                raise ArchiveError(
+                    f"{self.path(table)}: column {name} is {kinds[name]}, and this version of Barograph needs {kind}. "
+                    "A column never changes its type: go back to the version that wrote the table."
+                )
+        return {name: kind for name, kind in wanted.items() if name not in kinds}
 
     def append(self, rows: DataFrame, table: str, writer: str, batch: int, facts: dict[str, Any]) -> None:
         """Add a batch to the record. Delta skips it, without an error, if `batch` is not above the writer's last."""
@@ -158,21 +191,28 @@ class Archive:
 
     def came(self, window: Window) -> list[dict[str, Any]]:
         """How many readings the record has in a window, duplicates too: device, batch, count."""
-        return self._counted("readings", "time", window, ["device", "batch"])
+        keys = ["device", "batch"]
+        return _grouped(self._of("readings", "time", window, keys), keys)
 
     def refused(self, window: Window) -> list[dict[str, Any]]:
-        """How much of each device was rejected that was published in a window: device (or None), count."""
-        return self._counted("rejects", "published", window, ["device"])
+        """How much of each device was rejected, and still is, of what a window published: device (or None), count."""
+        rows = self._of("rejects", "published", window, ["device", *refusals.NEEDED])
+        return _grouped(refusals.outstanding(rows), ["device"])
 
-    def _counted(self, table: str, clock: str, window: Window, keys: list[str]) -> list[dict[str, Any]]:
+    def rejects(self, since: datetime, until: datetime, raw: bool = False) -> pa.Table:
+        """All rows of rejects that were published in a stretch of time; `raw` with the bytes themselves."""
+        columns = [name for name in schemas.columns("rejects") if raw or name != "raw"]
+        return self._of("rejects", "published", Window(since, until), columns)
+
+    def _of(self, table: str, clock: str, window: Window, columns: list[str]) -> pa.Table:
+        """Rows of the record with a time in a window, without Spark; no rows where there is no table."""
         found = self._table(table)
         if found is None:
-            return []
-        days, moment = window.utc_days(), pc.field(clock)
-        inside = pc.field("day").isin(days) & (moment >= window.start) & (moment < window.end)
-        rows = found.to_pyarrow_dataset().to_table(columns=keys, filter=inside)
-        counted: list[dict[str, Any]] = rows.group_by(keys).aggregate([([], "count_all")]).to_pylist()
-        return [{"count": row.pop("count_all"), **row} for row in counted]
+            return pa.table({name: [] for name in columns})
+        first, last = (moment.astimezone(UTC).date() for moment in (window.start, window.end))
+        day, moment = pc.field("day"), pc.field(clock)
+        inside = (day >= first) & (day <= last) & (moment >= window.start) & (moment < window.end)
+        return found.to_pyarrow_dataset().to_table(columns=columns, filter=inside)
 
     def days(self) -> list[date]:
         """The UTC days of which the record has readings."""
@@ -200,9 +240,21 @@ def _pieces(table: DeltaTable, columns: list[str], wanted: pc.Expression) -> Ite
     return (pa.Table.from_batches([batch]) for batch in batches if batch.num_rows)
 
 
+def _grouped(rows: pa.Table, keys: list[str]) -> list[dict[str, Any]]:
+    counted: list[dict[str, Any]] = rows.select(keys).group_by(keys).aggregate([([], "count_all")]).to_pylist()
+    return [{"count": row.pop("count_all"), **row} for row in counted]
+
+
+def _word(kind: Any) -> str:
+    """Delta's word for a type in Spark's words, as schemas.py has them."""
+    if isinstance(kind, dict):
+        return f"ARRAY<{_word(kind['elementType'])}>" if kind["type"] == "array" else str(kind["type"]).upper()
+    return {"long": "BIGINT", "integer": "INT"}.get(kind, str(kind).upper())
+
+
 def _shaped(rows: DataFrame, table: str) -> DataFrame:
     """Exactly the table's columns, in its order and types."""
-    return rows.to(StructType.fromDDL({**schemas.RECORD, **schemas.DERIVED}[table]))
+    return rows.to(StructType.fromDDL(schemas.TABLES[table]))
 
 
 def inside(windows: Sequence[Window], starts: str = "time", ends: str = "time") -> str:

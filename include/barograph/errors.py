@@ -55,6 +55,10 @@ class LedgerError(BarographError):
     """What was counted does not agree with what was stored: stop loudly, never guess."""
 
 
+class ArchiveError(BarographError):
+    """A table of the archive is not as this version needs it, or a file of it is gone or damaged."""
+
+
 class SinkError(BarographError):
     """InfluxDB refused or did not take points; nothing already sent is harmed by sending again."""
 

@@ -54,6 +54,7 @@ REASONS = {
     "not_a_number": "the value is not a number",
     "not_finite": "the value is NaN, infinite, or too large for a float64",
     "no_values": "the frame has no values",
+    "replayed": "it was decoded later, and stands among the readings now",
     "spool_full": "the spool was full, so readings were lost; the detail says how many",
     "spool_damaged": "the spool was damaged on its disk, so readings were lost; the detail says how many",
 }

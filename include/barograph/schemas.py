@@ -1,5 +1,9 @@
 """The tables of the archive, column by column. Times are UTC with microseconds; `day` is the partition."""
 
+from __future__ import annotations
+
+import re
+
 READINGS = """
     device STRING, metric STRING, time TIMESTAMP, value DOUBLE,
     seq BIGINT, boot STRING, port STRING, historical BOOLEAN, raw STRING, skew DOUBLE,
@@ -11,9 +15,13 @@ clock was ahead, where it was not trusted and `time` is when the frame came; nul
 
 REJECTS = """
     reason STRING, detail STRING, stage STRING, port STRING, device STRING, metric STRING, raw BINARY,
+    time TIMESTAMP, boot STRING, seq BIGINT, decoder STRING,
     published TIMESTAMP, writer STRING, batch BIGINT, topic STRING, partition INT, offset BIGINT, frame INT, day DATE
 """
-"""record/rejects: what could not be decoded, byte for byte, and why (readings.REASONS); `day` is of `published`."""
+"""record/rejects: what could not be decoded, byte for byte, and why (readings.REASONS); `day` is of `published`.
+
+`time` is when the collector read it, or what the frame says. A later row of one place (topic, partition, offset, frame,
+metric) with the stage `replay` says what came of it: the reason is `replayed`, or why it is still refused."""
 
 REFINED = """
     site STRING, day DATE, device STRING, zone STRING, metric STRING, time TIMESTAMP, value DOUBLE, raw DOUBLE,
@@ -52,3 +60,10 @@ DAYS = """
 
 RECORD = {"readings": READINGS, "rejects": REJECTS}
 DERIVED = {"refined": REFINED, "windows": WINDOWS, "rollups": ROLLUPS, "days": DAYS}
+TABLES = {**RECORD, **DERIVED}
+
+
+def columns(table: str) -> dict[str, str]:
+    """The columns of a table and their types, as in the text above."""
+    told = re.split(r",\s*(?![^<]*>)", TABLES[table].strip())
+    return dict(column.split(maxsplit=1) for column in told)

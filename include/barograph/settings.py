@@ -223,6 +223,11 @@ class BackupSettings(Section):
     """So many months likewise."""
 
 
+class MaintenanceSettings(Section):
+    keep_rejects_days: int | None = Field(default=None, ge=1)
+    """Rejects published longer ago are deleted by `maintenance`, and the ledger notes it; kept for ever unless said."""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
@@ -252,6 +257,7 @@ class Settings(BaseSettings):
     reports: ReportSettings = ReportSettings()
     collector: CollectorSettings = CollectorSettings()
     backups: BackupSettings = BackupSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @classmethod
     def settings_customise_sources(

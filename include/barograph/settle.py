@@ -33,6 +33,9 @@ from barograph.transforms.places import Places
 from barograph.transforms.summing import Summing
 from barograph.windows import Window
 
+PATIENCE = 60.0
+"""Seconds to wait for who writes derived tables at the moment: `maintenance` does, while it compacts a day."""
+
 log = structlog.get_logger()
 
 
@@ -49,7 +52,7 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
     window = Window.local_day(day, site.timezone)
     places = places_of(settings, registry.read_sites(settings.sites_folder))
     with (
-        writer_lock(connect(settings), "settle"),
+        writer_lock(connect(settings), "settle", PATIENCE),
         edge.session(settings, "history", lasting="settle") as spark,
         edge.watched(spark, "settle", site=site.site, day=day.isoformat()),
     ):

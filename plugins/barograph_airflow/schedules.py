@@ -47,6 +47,11 @@ def nightly() -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable("30 3 * * *", timezone=zone())
 
 
+def before_dawn() -> CronDataIntervalTimetable:
+    """After the night's backup, so that files it has seen are not deleted under its hands."""
+    return CronDataIntervalTimetable("30 4 * * *", timezone=zone())
+
+
 def at_most() -> dict[str, Param]:
     return {
         "max_messages": Param(

@@ -75,6 +75,33 @@ def backup(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     return {"snapshot": summary.snapshot, "bytes_added": summary.bytes_added}
 
 
+def maintain(settings: Settings, context: Any, _: None) -> dict[str, Any]:
+    from barograph.errors import ArchiveError
+    from barograph.maintenance.upkeep import maintain
+
+    done = maintain(settings, horizon_of(context))
+    if crowded := [f"{one.table} {over}" for one in done for over in one.over]:
+        raise ArchiveError(f"Too many files still, after compaction: {'; '.join(crowded)}. Clear the task.")
+    return {
+        "files": sum(one.files[1] for one in done),
+        "files_before": sum(one.files[0] for one in done),
+        "megabytes": round(sum(one.bytes[1] for one in done) / 1e6, 1),
+        "files_deleted": sum(one.vacuumed for one in done),
+        "rejects_deleted": sum(one.let_go for one in done),
+    }
+
+
+def verify(settings: Settings, context: Any, _: None) -> dict[str, Any]:
+    from barograph.errors import LedgerError
+    from barograph.maintenance.verify import verify
+
+    findings = verify(settings)
+    wrong = [f"{finding.part}, {finding.what}: {finding.found}" for finding in findings if finding.ok is False]
+    if wrong:
+        raise LedgerError(f"The archive is not whole. {'; '.join(wrong[:10])}. Run: barograph archive verify")
+    return {"checked": len(findings), "notes": sum(finding.ok is None for finding in findings)}
+
+
 def tell(settings: Settings, step: str, facts: Mapping[str, Any], context: Any) -> None:
     """Put how long a step took, and its counts, into the bucket `operations`; it fails for nothing.
 

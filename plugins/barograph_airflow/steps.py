@@ -24,6 +24,8 @@ STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "settle": stages.settle,
     "report": stages.report,
     "backup": stages.backup,
+    "maintain": stages.maintain,
+    "verify": stages.verify,
 }
 
 TELL_THEMSELVES = {"ingest"}

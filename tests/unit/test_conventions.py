@@ -25,7 +25,7 @@ HOMES = {
     "prometheus_client": {"collector/prometheus.py"},
     "pynmea2": {"collector/decoding/sentences.py"},
     "influxdb_client": {"influx/"},
-    "deltalake": {"archive.py", "testing.py", "backups/"},
+    "deltalake": {"archive.py", "testing.py", "backups/", "maintenance/"},
     "alembic": {"state/"},
     "yaml": {"documents.py", "cli/config.py"},
     "matplotlib": {"reports/"},

@@ -104,11 +104,11 @@ def drain(spark: SparkSession, settings: Settings, archive: Archive, ledger: Led
         if not _appended(archive, batch):
             batch = _checked(settings, ledger, batch)
             batch = _append(spark, settings, archive, ledger, batch)
-        touched = _touched(archive, batch)
+        touched = reach_of(archive, batch)
         counts = _count(spark, archive, batch, touched)
         ledger.note(batch.batch, counts=counts, touched=touched)
         batch = replace(batch, counts=counts, touched=touched)
-    _balance(batch)
+    check_balance(batch)
     return batch
 
 
@@ -236,7 +236,7 @@ def _expected(
     return sums, gaps
 
 
-def _touched(archive: Archive, batch: Batch) -> list[Window]:
+def reach_of(archive: Archive, batch: Batch) -> list[Window]:
     """The stretches of event time in which the batch has readings."""
     rows = archive.rows_of("readings", batch.batch, ["time"])
     hours = rows.append_column("hour", pc.floor_temporal(rows["time"], unit="hour"))
@@ -266,7 +266,8 @@ def _count(spark: SparkSession, archive: Archive, batch: Batch, touched: Sequenc
     }
 
 
-def _balance(batch: Batch) -> None:
+def check_balance(batch: Batch) -> None:
+    """Raises LedgerError unless read = stored + duplicate + rejected."""
     counts = batch.counts or {}
     found = counts["stored"] + counts["duplicate"] + counts["rejected"]
     if counts["read"] != found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -10,7 +11,7 @@ from zlib import crc32
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from barograph.errors import ServiceUnavailable, WriterBusy
@@ -47,8 +48,8 @@ def _engine(address: URL) -> Engine:
 
 
 @contextmanager
-def writer_lock(engine: Engine, writer: str) -> Iterator[None]:
-    """Hold the one lock of a writer of the record. Raises WriterBusy, ServiceUnavailable.
+def writer_lock(engine: Engine, writer: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold the one lock of a writer of the record. Raises WriterBusy after `patience` seconds, ServiceUnavailable.
 
     A session lock on a connection of its own: it ends with the process that holds it, however that ends.
     """
@@ -58,7 +59,7 @@ def writer_lock(engine: Engine, writer: str) -> Iterator[None]:
     except OperationalError as error:
         raise ServiceUnavailable(f"PostgreSQL does not answer at {engine.url.render_as_string()}: {error}") from error
     with connection:
-        if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+        if not _taken(connection, key, patience):
             raise WriterBusy(
                 f"Another process is writing as `{writer}`. Wait until it ends; a second copy would count twice."
             )
@@ -66,6 +67,15 @@ def writer_lock(engine: Engine, writer: str) -> Iterator[None]:
             yield
         finally:
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+
+
+def _taken(connection: Connection, key: int, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def migrate(settings: Settings) -> None:

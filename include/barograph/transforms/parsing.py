@@ -140,16 +140,17 @@ def readings(frames: DataFrame) -> DataFrame:
 
 def rejects(frames: DataFrame) -> DataFrame:
     """What cannot be kept, byte for byte: whole frames, and single values of frames whose other values are good."""
+    said = ("port", "device", "time", "boot", "seq", "published", *POSITION)
     whole = frames.where("fault is not null").select(
         F.col("fault").alias("reason"), F.lit(None).cast("string").alias("detail"),
-        "port", "device", F.lit(None).cast("string").alias("metric"), F.col("bytes").alias("raw"), "published",
-        *POSITION,
+        F.lit(None).cast("string").alias("metric"), F.col("bytes").alias("raw"), *said,
     )  # fmt: skip
     single = _exploded(frames).where("reason is not null").select(
-        "reason", F.left("text", F.lit(200)).alias("detail"), "port", "device", "metric", F.col("bytes").alias("raw"),
-        "published", *POSITION,
+        "reason", F.left("text", F.lit(200)).alias("detail"), "metric", F.col("bytes").alias("raw"), *said,
     )  # fmt: skip
-    return whole.unionByName(single).withColumn("stage", F.lit("drain"))
+    return whole.unionByName(single).withColumns(
+        {"stage": F.lit("drain"), "decoder": F.lit(None).cast("string")}
+    )  # fmt: skip
 
 
 def collector_rejects(messages: DataFrame) -> DataFrame:
@@ -163,7 +164,10 @@ def collector_rejects(messages: DataFrame) -> DataFrame:
     ).select(
         F.coalesce(F.col("h")["reason"], F.lit("not_json")).alias("reason"), F.col("h")["detail"].alias("detail"),
         F.coalesce(F.col("h")["stage"], F.lit("collect")).alias("stage"), F.col("h")["port"].alias("port"),
-        F.col("h")["device"].alias("device"), F.lit(None).cast("string").alias("metric"), "raw", "published", *POSITION,
+        F.col("h")["device"].alias("device"), F.col("h")["metric"].alias("metric"), "raw",
+        F.try_to_timestamp(F.col("h")["time"]).alias("time"), F.col("h")["boot"].alias("boot"),
+        F.col("h")["seq"].try_cast("bigint").alias("seq"), F.col("h")["decoder"].alias("decoder"),
+        "published", *POSITION,
     )  # fmt: skip
 
 

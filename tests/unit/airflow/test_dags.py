@@ -35,7 +35,7 @@ def dags(home: Path) -> DagBag:
 
 def test_every_dag_imports(dags):
     assert dags.import_errors == {}
-    assert sorted(dags.dags) == ["backup", "daily", "ingest"]
+    assert sorted(dags.dags) == ["backup", "daily", "ingest", "maintenance"]
 
 
 def test_every_dag_has_its_steps_in_order(dags):
@@ -68,6 +68,7 @@ def test_no_schedule_has_empty_intervals(dags):
         "ingest": "DeltaDataIntervalTimetable",
         "daily": "CronDataIntervalTimetable",
         "backup": "CronDataIntervalTimetable",
+        "maintenance": "CronDataIntervalTimetable",
     }
 
 
@@ -96,7 +97,7 @@ def test_only_daily_can_be_backfilled(dags):
         if dag.allowed_run_types is not None and "backfill" not in {kind.value for kind in dag.allowed_run_types}
     }
 
-    assert forbidden == {"ingest", "backup"}
+    assert forbidden == {"ingest", "backup", "maintenance"}
 
 
 def test_every_form_may_be_left_empty(dags):
@@ -128,7 +129,7 @@ def test_parsing_dags_and_starting_the_pages_imports_nothing_heavy(settings_here
     )
 
     told = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    assert told == ["[]", "[] 3 ['/barograph']"]
+    assert told == ["[]", "[] 4 ['/barograph']"]
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
