@@ -23,7 +23,7 @@ from pyspark.sql.types import StructType
 from barograph import schemas
 from barograph.errors import ArchiveError
 from barograph.settings import Settings
-from barograph.transforms import refusals
+from barograph.transforms import identities, refusals
 from barograph.windows import Window, iso, merged
 
 DUPLICATE_REACH = timedelta(hours=1)
@@ -199,6 +199,10 @@ class Archive:
         rows = self._of("rejects", "published", window, ["device", *refusals.NEEDED])
         return _grouped(refusals.outstanding(rows), ["device"])
 
+    def heard(self, window: Window) -> pa.Table:
+        """Who said something in a window, and where it came from (identities.NEEDED); without Spark."""
+        return self._of("readings", "time", window, list(identities.NEEDED))
+
     def rejects(self, since: datetime, until: datetime, raw: bool = False) -> pa.Table:
         """All rows of rejects that were published in a stretch of time; `raw` with the bytes themselves."""
         columns = [name for name in schemas.columns("rejects") if raw or name != "raw"]
@@ -219,14 +223,23 @@ class Archive:
         found = self._table("readings")
         return sorted(date.fromisoformat(part["day"]) for part in found.partitions()) if found else []
 
-    def derived(self, table: str, site: str, day: date, columns: list[str] | None = None) -> pa.Table:
+    def settled(self, site: str) -> set[date]:
+        """The local days of a site that are settled."""
+        found = self._table("days")
+        parts = found.partitions() if found else []
+        return {date.fromisoformat(part["day"]) for part in parts if part["site"] == site}
+
+    def derived(
+        self, table: str, site: str, day: date, columns: list[str] | None = None, metric: str | None = None
+    ) -> pa.Table:
         """One settled (site, day) of a derived table, without Spark; empty where it was not settled."""
         found = self._table(table)
         if found is None:
             return pa.table({})
-        return found.to_pyarrow_dataset().to_table(
-            columns=columns, filter=(pc.field("site") == site) & (pc.field("day") == day)
-        )
+        chosen = (pc.field("site") == site) & (pc.field("day") == day)
+        if metric is not None:
+            chosen &= pc.field("metric") == metric
+        return found.to_pyarrow_dataset().to_table(columns=columns, filter=chosen)
 
     def _table(self, table: str) -> DeltaTable | None:
         try:

@@ -59,6 +59,12 @@ class ArchiveError(BarographError):
     """A table of the archive is not as this version needs it, or a file of it is gone or damaged."""
 
 
+class QuestionError(BarographError):
+    """A question to the archive that cannot be asked: it is no query, it names what is not there, or it would write."""
+
+    exit_code = 2
+
+
 class SinkError(BarographError):
     """InfluxDB refused or did not take points; nothing already sent is harmed by sending again."""
 

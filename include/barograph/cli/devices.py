@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 COLOURS = {"on_time": "green", "late": "yellow", "suspect": "dark_orange", "silent": "bold red"}
 
 
+AT_ONCE = timedelta(minutes=2)
+"""A sensor that was moved to another port is not two sensors."""
+
+
 def register(app: typer.Typer) -> None:
     app.command()(devices)
 
@@ -31,7 +35,7 @@ def devices(
 
     "?" is what a port cannot tell: most drivers count overruns, a pseudo-terminal and a socket do not.
 
-    Exit code 1 if a port is closed or somebody is silent.
+    Exit code 1 if a port is closed, somebody is silent, or one id speaks on two ports.
     """
     from barograph.collector import health, status_path
     from barograph.collector.service import utcnow
@@ -80,7 +84,11 @@ def tables(status: Status, now: datetime) -> Group:
             ago = f"{_long((now - its.last_frame).total_seconds())} ago" if its.last_frame else "never"
             behind.add_row(device, name, _state(its.state), f"{its.frames:,}", ago, _clock(its.skew))
     closed = [Text(f"{name}: {port.error}", "red") for name, port in sorted(status.ports.items()) if port.error]
-    return Group(ports, *closed, "", behind, "", *_lines(status))
+    twice = [
+        Text(f"{device} speaks on {' and '.join(places)}: are two sensors set to one id?", "bold red")
+        for device, places in shared(status).items()
+    ]
+    return Group(ports, *closed, "", behind, *twice, "", *_lines(status))
 
 
 def _table(*titles: str) -> Table:
@@ -132,6 +140,20 @@ def _clock(skew: float | None) -> str:
     return f"{skew:+.1f} s" if abs(skew) < 120 else f"{_long(abs(skew))} {'ahead' if skew > 0 else 'behind'}"
 
 
+def shared(status: Status) -> dict[str, list[str]]:
+    """Devices that were heard on several ports within minutes of each other, with these ports."""
+    heard: dict[str, list[tuple[datetime, str]]] = {}
+    for name, port in sorted(status.ports.items()):
+        for device, its in port.devices.items():
+            if its.last_frame:
+                heard.setdefault(device, []).append((its.last_frame, name))
+    return {
+        device: sorted(recent)
+        for device, times in sorted(heard.items())
+        if len(recent := [name for at, name in times if max(times)[0] - at < AT_ONCE]) > 1
+    }
+
+
 def _state(state: str) -> Text:
     return Text(state.replace("_", " "), COLOURS.get(state, ""))
 
@@ -139,4 +161,4 @@ def _state(state: str) -> Text:
 def _well(status: Status) -> bool:
     ports = status.ports.values()
     silent = any(its.state == "silent" for port in ports for its in port.devices.values())
-    return all(port.connected for port in ports) and not silent
+    return all(port.connected for port in ports) and not silent and not shared(status)

@@ -18,6 +18,7 @@ from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest import late
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
+from barograph.ingest.identify import identify
 from barograph.ingest.judge import RuleBook, judge
 from barograph.ingest.operations import operations
 from barograph.ingest.refine import changed, live, load, places_of, refine
@@ -107,6 +108,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
         facts.update(
             judge(work.spark, work.settings, work.archive, work.places, work.book, work.engine, batch)
         )  # fmt: skip
+        facts.update(identify(work.archive, work.places, work.engine, batch, touched))
     work.ledger.note(batch.batch, done=True)
     operations(work.settings, work.ledger, batch, steps)
     return BatchSummary(batch.batch, batch.counts or {}, round(time.monotonic() - started, 3), steps)

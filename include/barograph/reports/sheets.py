@@ -19,19 +19,13 @@ from barograph.reports.data import LAYOUT, ReportData, Series, total
 from barograph.reports.findings import Finding, Findings
 from barograph.reports.page import chart_name
 from barograph.windows import iso
+from barograph.writing import safe
 
 READINGS = ("device", "metric", "time_utc", "time_local", "value", "unit", "flag")
 SUMMARY = (
     "zone", "device", "label", "metric", "unit", "count", "good", "expected", "completeness",
     "min", "mean", "median", "max", "low", "high", "outside_seconds", "gaps", "gap_seconds",
 )  # fmt: skip
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe(text: str) -> str:
-    """Outside text as a CSV cell: a spreadsheet must not take it for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def readings_csv(data: ReportData) -> bytes:

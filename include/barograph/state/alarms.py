@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -14,12 +14,16 @@ from barograph.rules.judge import Event, Key, PointState, State, packed, unpacke
 from barograph.rules.model import Rule
 from barograph.state.ledger import Batch
 from barograph.state.tables import alarm_events, alarms, fold_states
+from barograph.transforms.identities import SharedId
 
 KEEP_STATES = timedelta(hours=48)
 """Older fold states are thinned out to one a day."""
 
 GAP = "kafka-gap"
 """The rule of alarms about messages that Kafka lost before they were read."""
+
+SHARED_ID = "shared-id"
+"""The rule of alarms about two sensors that are set to one id."""
 
 
 def states(engine: Engine, before: int) -> Iterable[tuple[int, State]]:
@@ -81,6 +85,34 @@ def record_gap(engine: Engine, batch: Batch, gap: Mapping[str, Any]) -> None:
             )
             .on_conflict_do_nothing()
         )  # fmt: skip
+
+
+def record_shared_ids(
+    engine: Engine, batch: Batch, found: Sequence[SharedId], site_of: Callable[[str], str], heard: Collection[str]
+) -> dict[str, int]:
+    """Open an alarm for each device that two sensors claim to be, and clear those of devices that are one again.
+
+    `heard`: the devices that spoke. Told again for the same batch, nothing changes.
+    """
+    ours = (alarms.c.rule == SHARED_ID, alarms.c.state == "open")
+    with engine.begin() as connection:
+        is_open = set(connection.scalars(select(alarms.c.device).where(*ours)))
+        news = [each for each in found if each.device not in is_open]
+        for each in news:
+            connection.execute(
+                insert(alarms)
+                .values(
+                    site=site_of(each.device), rule=SHARED_ID, rule_version="1", severity="warning",
+                    device=each.device, metric="identity", limit=1, value=len(each.sources), started=each.since,
+                    opened=each.until, state="open", historical=False, message=each.message,
+                )
+                .on_conflict_do_nothing()
+            )  # fmt: skip
+        over = (is_open & set(heard)) - {each.device for each in found}
+        cleared = update(alarms).where(*ours, alarms.c.device.in_(over), alarms.c.opened < batch.horizon)
+        if over:
+            connection.execute(cleared.values(state="cleared", cleared=batch.horizon))
+    return {"shared_ids": len(found)}
 
 
 def overlapping(engine: Engine, start: datetime, end: datetime) -> list[Row[Any]]:

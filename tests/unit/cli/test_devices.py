@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from barograph.cli import make_app
+from barograph.cli.devices import shared
 from barograph.collector import health
 
 
@@ -101,3 +102,22 @@ def test_without_a_collector_it_says_how_to_start_one(status):
     status(age=timedelta(minutes=5))
 
     assert "stack start collector" in str(shown().exception)
+
+
+def test_one_id_on_two_ports_is_named_with_both(status):
+    """Two sensors set to one id: their readings cannot be told apart, so somebody must hear of it."""
+    now = datetime.now(UTC)
+    ports = {
+        name: health.Counters(url=name, connected=True, devices={"fridge-1": health.DeviceCounters(last_frame=at)})
+        for name, at in (("wall", now), ("dock", now - timedelta(seconds=50)), ("yard", now - timedelta(hours=1)))
+    }
+
+    assert {"fridge-1": ["dock", "wall"]} == shared(told(ports))
+
+
+def told(ports):
+    now = datetime.now(UTC)
+    return health.Status(
+        pid=1, boot="b", started=now, updated=now, broker_up=True, published=42, spool_depth=3, spool_bytes=1000,
+        spool_quota=10**6, spool_lost=0, ports=ports,
+    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""Anybody may ask the archive anything, and change nothing."""
+
+from __future__ import annotations
+
+import pytest
+from tests.services.river import opened
+
+from barograph.errors import QuestionError
+from barograph.sql import VIEWS, sql
+
+
+@pytest.fixture(scope="module")
+def river(services):
+    with opened(services.settings) as own:
+        own.send(own.frame(60, 4.0, seq=1), own.frame(30, 5.0, seq=2), own.frame(30, 5.0, seq=2), b"rubbish")
+        own.ingest()
+        yield own
+
+
+def asked(river, question):
+    with sql(river.settings, question) as answer:
+        return answer.toArrow().to_pylist()
+
+
+def test_all_views_can_be_asked(river):
+    """Also those of tables that nobody wrote yet."""
+    counts = " union all ".join(f"select '{view}' as view, count(*) as n from {view}" for view in VIEWS)
+
+    assert {"readings": 3, "rejects": 1, "batches": 1, "refined": 0}.items() <= {
+        row["view"]: row["n"] for row in asked(river, counts)
+    }.items()
+
+
+def test_the_ledger_is_a_view_beside_the_record(river):
+    [row] = asked(
+        river,
+        """
+        with came as (select batch, count(*) as n from readings group by batch) -- counted in the record
+        select b.read, b.stored + b.duplicate as kept, came.n from batches b join came using (batch);
+        """,
+    )
+
+    assert {"read": 4, "kept": 3, "n": 3} == row
+
+
+def test_an_order_is_kept(river):
+    assert [5.0, 5.0, 4.0] == [row["value"] for row in asked(river, "select value from readings order by value desc")]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "drop table readings",
+        "insert into readings select * from readings",
+        "create table t as select 1",
+        "delete from delta.`{root}/record/readings`",
+        "set spark.sql.runSQLOnFiles=true",
+        "show tables",
+        "select 1; select 2",
+        "select 1; drop view readings",
+        "",
+    ],
+)
+def test_whatever_is_no_query_is_refused(river, question):
+    with pytest.raises(QuestionError):
+        asked(river, question.format(root=river.settings.archive_root))
+
+    assert 3 == len(river.record())
+
+
+@pytest.mark.parametrize("path", ["text.`/etc/passwd`", "delta.`{root}/record/readings`", "parquet.`{root}/record`"])
+def test_no_path_can_be_read(river, path):
+    with pytest.raises(QuestionError, match="There are the views readings"):
+        asked(river, f"select * from {path.format(root=river.settings.archive_root)}")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "select transform(batch) using 'cat /etc/passwd' as (x) from readings",
+        "select reflect('java.lang.System', 'getProperty', 'user.dir')",
+        "select * from (select java_method('java.lang.System', 'exit', 0)) where false",
+    ],
+)
+def test_no_question_starts_a_program(river, question):
+    with pytest.raises(QuestionError, match="cannot start programs"):
+        asked(river, question)
+
+
+def test_a_mistake_names_what_there_is(river):
+    with pytest.raises(QuestionError, match="temprature"):
+        asked(river, "select temprature from readings")
+    with pytest.raises(QuestionError, match="readings, rejects, refined"):
+        asked(river, "select * from reading")
