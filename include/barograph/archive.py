@@ -189,6 +189,26 @@ class Archive:
         versions = [table.transaction_version(writer) for table in tables if table]
         return max((version for version in versions if version is not None), default=None)
 
+    def highest_batch(self) -> int | None:
+        """The highest batch in the record, whoever wrote it; from Delta's statistics, without opening a file."""
+        found = [table for name in schemas.RECORD if (table := self._table(name))]
+        told = [pa.table(table.get_add_actions(flatten=True)) for table in found]
+        tops = [pc.max(each["max.batch"]).as_py() for each in told if "max.batch" in each.column_names]
+        return max((top for top in tops if top is not None), default=None)
+
+    def writers(self, kind: str) -> dict[int, tuple[str, int]]:
+        """Of each batch of the writers `<kind>:...`: its writer, and how many rows the record has that it read."""
+        told: dict[int, tuple[str, int]] = {}
+        for name in schemas.RECORD:
+            if not (found := self._table(name)):
+                continue
+            columns = ["writer", "batch", *(["stage"] if name == "rejects" else [])]
+            for piece in _pieces(found, columns, pc.starts_with(pc.field("writer"), f"{kind}:")):
+                for row in piece.to_pylist():
+                    _, read = told.get(row["batch"], ("", 0))
+                    told[row["batch"]] = (row["writer"], read + (row.get("stage") != refusals.REPLAY))
+        return told
+
     def came(self, window: Window) -> list[dict[str, Any]]:
         """How many readings the record has in a window, duplicates too: device, batch, count."""
         keys = ["device", "batch"]

@@ -20,6 +20,7 @@ from barograph.rejects import replay as replaying
 from barograph.rejects.replay import replay
 from barograph.rejects.shelf import Choice, rejects
 from barograph.settle import settle
+from barograph.state import engine
 
 WRONG = "kind: delimited\nseparator: ';'\ncolumns: [{metric: temperature}, {metric: humidity}]\n"
 RIGHT = WRONG.replace("';'", "'|'")
@@ -142,4 +143,27 @@ def test_a_message_that_the_parser_refused_comes_back_under_another_setting(rive
     assert {"not_a_number": 1} == done.still
     assert ["not_a_number"] == [each.reason for each in rejects(river.archive, Choice())]
     assert [4.0, 5.0, 6.0] == sorted(row["value"] for row in river.record())
+    assert sound(verify(river.settings))
+
+
+def test_a_database_older_than_the_record_gets_its_replays_back(river):
+    """Restored from yesterday: no number is given out twice, and all of it balances again."""
+    hear(river, NOW - timedelta(minutes=10))
+    river.ingest()
+    declare(river, RIGHT)
+    replay(river.settings, Choice(port="wall"), "first", NOW + timedelta(minutes=1))
+    before = sums(river)
+    with engine.connect(river.settings).begin() as connection:
+        connection.exec_driver_sql(
+            "delete from batches where writer like 'replay:%%';"
+            "select setval('batch_ids', (select max(batch) from batches))"
+        )
+    assert not sound(verify(river.settings))
+
+    river.send(river.frame(30, 9.0, seq=77))
+    [later] = river.ingest("later")
+    replay(river.settings, Choice(reason="nothing"), "second", NOW + timedelta(minutes=2))
+
+    assert {"read": 1, "stored": 1}.items() <= later.counts.items()
+    assert {**before, "read": before["read"] + 1, "stored": before["stored"] + 1} == sums(river)
     assert sound(verify(river.settings))

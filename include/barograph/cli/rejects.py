@@ -162,7 +162,7 @@ def _tell(done: Any) -> None:
     for reason, count in sorted(done.still.items()):
         out.print(f"  [red]{count:,} still refused[/]: {_why(reason, None)}")
     for site, day in done.days:
-        out.print(f"  to settle: barograph settle --site {site} --day {day}")
+        out.print(f"  {site} {day} is settled again tonight; at once: barograph settle --site {site} --day {day}")
 
 
 def _why(reason: str, detail: str | None) -> str:

@@ -52,7 +52,8 @@ def adopt(settings: Settings, ledger: Ledger, archive: Archive) -> None:
         for number in sorted(told.keys() - ledger.known(list(told))):
             ledger.adopt(told[number])
             log.warning("adopted", batch=number, why="the record has it and the ledger had not")
-    ledger.stay_above(latest)
+    # All writers share one sequence: a number of a replay is taken as well.
+    ledger.stay_above(max(latest, archive.highest_batch() or 0))
 
 
 def _from_rows(settings: Settings, ledger: Ledger, archive: Archive, above: int) -> dict[int, dict[str, Any]]:

@@ -140,7 +140,8 @@ def _batches(archive: Archive, before: dict[int, Line], after: dict[int, Line]) 
         some = ", ".join(map(str, strangers[:5])) + (" ..." if len(strangers) > 5 else "")
         yield Finding(
             "ledger", f"batches {some}", False, f"{len(strangers)} batches are in the record, and not in the ledger",
-            "The database is older than the record: `barograph drain` adopts them.", {"batches": strangers},
+            "The database is older than the record: `barograph drain` and `barograph rejects replay` adopt theirs.",
+            {"batches": strangers},
         )  # fmt: skip
     if not wrong:
         told = ", ".join(f"{count:,} {name}" for name, count in sums.items() if count or name != "replayed")

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import structlog
@@ -26,18 +25,18 @@ from barograph import registry
 from barograph import spark as edge
 from barograph.archive import Archive, inside
 from barograph.errors import FrameError
-from barograph.ingest.drain import WRITER as DRAIN
 from barograph.ingest.drain import check_balance, reach_of
+from barograph.ingest.late import days_behind
 from barograph.ingest.refine import load, places_of, refine
-from barograph.registry import Site
 from barograph.rejects.decoding import listeners, messages
 from barograph.rejects.shelf import Choice, Reject, rejects
+from barograph.schemas import RECORD
 from barograph.settings import Settings
+from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Batch, Ledger
 from barograph.state.tables import batches
 from barograph.transforms import cleaning, parsing
-from barograph.transforms.places import Places
 from barograph.transforms.refusals import REPLAY, REPLAYED
 from barograph.windows import iso, utc
 
@@ -71,7 +70,7 @@ class Replayed:
     still: dict[str, int] = field(default_factory=dict)
     """Rejects that stay, by their reason now."""
     days: list[tuple[str, date]] = field(default_factory=list)
-    """(site, local day) that have to be settled for it."""
+    """(site, local day) that are over, and marked as stale: the next night settles them again."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,13 @@ def replay(settings: Settings, choice: Choice, run_id: str, now: datetime) -> li
     with writer_lock(engine, "replay"), edge.session(settings, "history") as spark:
         archive.create(spark)
         work = _Work(settings, spark, archive, engine)
+        # A restored older database must not give out a number that the record knows.
+        Ledger(engine, "replay").stay_above(archive.highest_batch() or 1)
+        _adopt(engine, archive, now)
         done = [work.complete(ledger, batch) for ledger, batch in _unfinished(engine)]
         ledger = Ledger(engine, f"replay:{run_id}")
         own = ledger.of_run("replay", run_id)
         if own is None and rejects(archive, choice):
-            # A restored older database must not give out a number that the record knows.
-            ledger.stay_above(archive.latest_batch(DRAIN) or 1)
             own = ledger.plan("replay", run_id, now, [], [])
             ledger.step(own.batch, "choice", _told(choice))
         if own and own.batch not in {each.batch for each in done}:
@@ -115,9 +115,11 @@ class _Work:
 
     def complete(self, ledger: Ledger, batch: Batch) -> Replayed:
         """Every step of a batch; all are safe to repeat."""
-        choice = _choice(batch.steps["choice"])
-        chosen = rejects(self.archive, choice, raw=True, before=batch.batch)[::-1][:AT_ONCE]
         if batch.counts is None:
+            # An adopted batch is in the record as it is: nothing is chosen for it.
+            told = batch.steps.get("choice")
+            found = rejects(self.archive, _choice(told), raw=True, before=batch.batch) if told is not None else []
+            chosen = found[::-1][:AT_ONCE]
             outcome = self._decoded(chosen)
             batch = self._append(ledger, batch, outcome)
             ledger.step(batch.batch, "still", outcome.still)
@@ -128,22 +130,13 @@ class _Work:
         places = places_of(self.settings, sites)
         if touched:
             with refine(self.spark, self.archive, places, touched) as (readings, windows):
-                load(self.spark, self.settings, batch, readings, windows)
-        ledger.note(batch.batch, done=True)
+                load(self.spark, self.settings, batch, touched, readings, windows)
         counts = batch.counts or {}
+        days = sorted(days_behind(self.archive, places, batch.batch, batch.horizon))
+        stale.mark(self.engine, days, stale.LATE, batch.batch)
+        ledger.note(batch.batch, done=True)
         log.info("replayed", batch=batch.batch, **counts)
-        return Replayed(batch.batch, counts, batch.steps.get("still", {}), self._days(batch, places, sites))
-
-    def _days(self, batch: Batch, places: Places, sites: Sequence[Site]) -> list[tuple[str, date]]:
-        """The (site, local day) before today that have new readings: `daily` has been there already."""
-        rows = self.archive.rows_of("readings", batch.batch, ["device", "time"]).to_pylist()
-        zones = {site.site: ZoneInfo(site.timezone) for site in sites}
-        touched = {
-            (site, row["time"].astimezone(zones[site]).date())
-            for row in rows
-            if (site := places.of(row["device"]).site) in zones
-        }
-        return sorted((site, day) for site, day in touched if day < batch.horizon.astimezone(zones[site]).date())
+        return Replayed(batch.batch, counts, batch.steps.get("still", {}), days)
 
     def _decoded(self, chosen: Sequence[Reject]) -> _Outcome:
         heard = listeners(self.settings.sites_folder, [each.row["port"] for each in chosen if each.row["port"]])
@@ -185,7 +178,7 @@ class _Work:
 
     def _append(self, ledger: Ledger, batch: Batch, outcome: _Outcome) -> Batch:
         expected = {"messages": 0, "frames": 0, "read": outcome.read, "kept": outcome.readings.num_rows}
-        if batch.expected and self.archive.rows_of("readings", batch.batch).num_rows:
+        if batch.expected and any(self.archive.rows_of(table, batch.batch).num_rows for table in RECORD):
             # An earlier attempt got as far as the record: what it read counts, whatever the formats are by now.
             expected = batch.expected
         ledger.note(batch.batch, expected=expected)
@@ -242,13 +235,29 @@ def _note(reject: Reject, reason: str, detail: str | None) -> dict[str, Any]:
     }
 
 
+def _adopt(engine: Engine, archive: Archive, now: datetime) -> None:
+    """Enter replays that the record has and the ledger lacks: somebody restored an older database."""
+    found = archive.writers(REPLAY)
+    for batch in sorted(found.keys() - Ledger(engine, REPLAY).known(list(found))):
+        writer, read = found[batch]
+        expected = {"messages": 0, "frames": 0, "read": read, "kept": read}
+        facts = {"batch": batch, "dag_id": "adopted", "run_id": f"batch {batch}", "horizon": iso(now), "plan": []}
+        Ledger(engine, writer).adopt({**facts, "expected": expected})
+        log.warning("adopted", batch=batch, why="the record has it and the ledger had not")
+
+
 def _unfinished(engine: Engine) -> list[tuple[Ledger, Batch]]:
     """Replays that were killed, oldest first."""
     left = select(batches.c.writer).where(batches.c.writer.like("replay:%"), ~batches.c.done).order_by(batches.c.batch)
     with engine.connect() as connection:
         ledgers = [Ledger(engine, writer) for writer in dict.fromkeys(connection.scalars(left))]
     # Without a choice it was killed before it was more than a number.
-    return [(ledger, batch) for ledger in ledgers for batch in ledger.unfinished() if "choice" in batch.steps]
+    return [
+        (ledger, batch)
+        for ledger in ledgers
+        for batch in ledger.unfinished()
+        if "choice" in batch.steps or batch.expected
+    ]
 
 
 def _told(choice: Choice) -> dict[str, Any]:
