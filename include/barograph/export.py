@@ -87,10 +87,7 @@ def export(archive: Archive, wanted: Wanted, output: Path, format_: str, progres
     settled, unsettled = _days(archive, wanted)
     devices = _devices(archive, wanted, settled)
     if not devices:
-        raise QuestionError(
-            f"{wanted.site.site} has no settled readings of {wanted.metric} in {wanted.window} of these devices. "
-            "`barograph archive show` says which days are settled."
-        )
+        raise QuestionError(_nothing(archive, wanted, settled))
     schema = schema_of(devices) if wanted.pivot else ROWS
     chosen = _chosen(schema, wanted.columns)
     done = 0
@@ -129,6 +126,18 @@ def _days(archive: Archive, wanted: Wanted) -> tuple[list[date], list[date]]:
     around = {here for day in archive.days() for here in Window.local_day(day, "UTC").local_days(zone)}
     touched = [day for day in sorted(settled | around) if Window.local_day(day, zone).clipped(wanted.window)]
     return [day for day in touched if day in settled], [day for day in touched if day not in settled]
+
+
+def _nothing(archive: Archive, wanted: Wanted, days: Sequence[date]) -> str:
+    """Why there is nothing to export, and what there is instead."""
+    whose = f" of {', '.join(wanted.devices)}" if wanted.devices else ""
+    if not days:
+        return f"{wanted.site.site} has no settled day in this time. `barograph archive show` says which there are."
+    there = archive.derived("refined", wanted.site.site, days[-1], ["metric"])["metric"].unique().to_pylist()
+    return (
+        f"{wanted.site.site} has no settled readings of {wanted.metric}{whose} in its {len(days)} settled days of this "
+        f"time. On {days[-1]} it has {', '.join(sorted(there)) or 'none at all'}."
+    )
 
 
 def _devices(archive: Archive, wanted: Wanted, days: Sequence[date]) -> list[str]:

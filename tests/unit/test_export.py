@@ -112,7 +112,7 @@ def test_days_that_were_not_settled_are_named(archive, tmp_path):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"devices": ["dock-*"]}, "no settled readings of temperature"),
+        ({"devices": ["dock-*"]}, "no settled readings of temperature of dock-\\*.*it has open, temperature"),
         ({"columns": ["dock"]}, "no column dock. There are: time, fridge-1"),
         ({"where": ["fridge-1 is warm"]}, "not like `fridge-1 > 5`"),
         ({"where": ["time > 5"]}, "time is no number"),

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(as_json: AsJson = False) -> None:
-    """Show the tables: rows, files, bytes, bytes per row, days, and the size of their logs."""
+    """Show the tables: rows, files, bytes, bytes of a row, days, and the size of their logs."""
     from barograph.archive import Archive
     from barograph.maintenance import files
     from barograph.settings import load_settings
@@ -48,10 +48,10 @@ def show(as_json: AsJson = False) -> None:
         return
     table = Table(box=None, pad_edge=False)
     table.add_column("table", style="bold")
-    for title in ("rows", "files", "MB", "bytes/row", "days", "log entries"):
-        table.add_column(title, justify="right")
-    table.add_column("from")
-    table.add_column("to")
+    for title in ("rows", "files", "MB", "B/row", "days", "log"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("from", no_wrap=True)
+    table.add_column("to", no_wrap=True)
     for one in found:
         days = sorted({part.keys["day"] for part in one.parts})
         each = f"{one.bytes / one.rows:.1f}" if one.rows else ""
@@ -61,7 +61,7 @@ def show(as_json: AsJson = False) -> None:
             one.name, f"{one.rows:,}", f"{one.files:,}", f"{one.bytes / 1e6:,.1f}", each, f"{len(days):,}", log, *ends
         )
     out.print(table)
-    out.print(f"[dim]{escape(archive.root)}[/]")
+    out.print(f"[dim]{escape(archive.root)}; B/row: bytes of a row, log: entries of the table's log[/]")
 
 
 def verify(
