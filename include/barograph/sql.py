@@ -41,19 +41,19 @@ def sql(settings: Settings, question: str) -> Iterator[DataFrame]:
     """The answer to a question, not yet computed. Raises QuestionError for what is no single query, BarographError."""
     with edge.session(settings, "history") as spark:
         views(spark, Archive.of(settings), connect(settings))
-        # Only now: no path can be read but those of the views.
-        spark.conf.set("spark.sql.runSQLOnFiles", "false")
-        spark.conf.set("spark.sql.debug.maxToStringFields", "100000")
         yield checked(spark, question)
 
 
 def views(spark: SparkSession, archive: Archive, engine: Engine) -> None:
-    """Name what can be asked about; a table that nobody wrote yet is empty."""
+    """Name what can be asked about, and nothing else can be; a table that nobody wrote yet is empty."""
     for table, columns in schemas.TABLES.items():
         there = archive.version(table) is not None
         rows = spark.read.format("delta").load(archive.path(table)) if there else spark.createDataFrame([], columns)
         rows.createOrReplaceTempView(table)
     spark.createDataFrame(_ledger(engine)).createOrReplaceTempView("batches")
+    # Only now: no path can be read but those of the views, and a plan shows all of its functions.
+    spark.conf.set("spark.sql.runSQLOnFiles", "false")
+    spark.conf.set("spark.sql.debug.maxToStringFields", "100000")
 
 
 def checked(spark: SparkSession, question: str) -> DataFrame:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.services.river import opened
 
+from barograph import spark as edge
 from barograph.errors import QuestionError
-from barograph.sql import VIEWS, sql
+from barograph.sql import VIEWS, checked, sql, views
+from barograph.state import engine
 
 
 @pytest.fixture(scope="module")
@@ -17,23 +19,35 @@ def river(services):
         yield own
 
 
-def asked(river, question):
-    with sql(river.settings, question) as answer:
-        return answer.toArrow().to_pylist()
+@pytest.fixture(scope="module")
+def spark(river):
+    """A session as a question gets it."""
+    with edge.session(river.settings, "history") as session:
+        views(session, river.archive, engine.connect(river.settings))
+        yield session
 
 
-def test_all_views_can_be_asked(river):
+def asked(spark, question):
+    return checked(spark, question).toArrow().to_pylist()
+
+
+def test_a_question_is_answered_from_the_record(river):
+    with sql(river.settings, "select count(distinct time) as n from readings") as answer:
+        assert [2] == [row.n for row in answer.collect()]
+
+
+def test_all_views_can_be_asked(spark):
     """Also those of tables that nobody wrote yet."""
     counts = " union all ".join(f"select '{view}' as view, count(*) as n from {view}" for view in VIEWS)
 
     assert {"readings": 3, "rejects": 1, "batches": 1, "refined": 0}.items() <= {
-        row["view"]: row["n"] for row in asked(river, counts)
+        row["view"]: row["n"] for row in asked(spark, counts)
     }.items()
 
 
-def test_the_ledger_is_a_view_beside_the_record(river):
+def test_the_ledger_is_a_view_beside_the_record(spark):
     [row] = asked(
-        river,
+        spark,
         """
         with came as (select batch, count(*) as n from readings group by batch) -- counted in the record
         select b.read, b.stored + b.duplicate as kept, came.n from batches b join came using (batch);
@@ -43,8 +57,8 @@ def test_the_ledger_is_a_view_beside_the_record(river):
     assert {"read": 4, "kept": 3, "n": 3} == row
 
 
-def test_an_order_is_kept(river):
-    assert [5.0, 5.0, 4.0] == [row["value"] for row in asked(river, "select value from readings order by value desc")]
+def test_an_order_is_kept(spark):
+    assert [5.0, 5.0, 4.0] == [row["value"] for row in asked(spark, "select value from readings order by value desc")]
 
 
 @pytest.mark.parametrize(
@@ -61,17 +75,17 @@ def test_an_order_is_kept(river):
         "",
     ],
 )
-def test_whatever_is_no_query_is_refused(river, question):
+def test_whatever_is_no_query_is_refused(spark, river, question):
     with pytest.raises(QuestionError):
-        asked(river, question.format(root=river.settings.archive_root))
+        asked(spark, question.format(root=river.settings.archive_root))
 
     assert 3 == len(river.record())
 
 
 @pytest.mark.parametrize("path", ["text.`/etc/passwd`", "delta.`{root}/record/readings`", "parquet.`{root}/record`"])
-def test_no_path_can_be_read(river, path):
+def test_no_path_can_be_read(spark, river, path):
     with pytest.raises(QuestionError, match="There are the views readings"):
-        asked(river, f"select * from {path.format(root=river.settings.archive_root)}")
+        asked(spark, f"select * from {path.format(root=river.settings.archive_root)}")
 
 
 @pytest.mark.parametrize(
@@ -82,13 +96,13 @@ def test_no_path_can_be_read(river, path):
         "select * from (select java_method('java.lang.System', 'exit', 0)) where false",
     ],
 )
-def test_no_question_starts_a_program(river, question):
+def test_no_question_starts_a_program(spark, river, question):
     with pytest.raises(QuestionError, match="cannot start programs"):
-        asked(river, question)
+        asked(spark, question)
 
 
-def test_a_mistake_names_what_there_is(river):
+def test_a_mistake_names_what_there_is(spark):
     with pytest.raises(QuestionError, match="temprature"):
-        asked(river, "select temprature from readings")
+        asked(spark, "select temprature from readings")
     with pytest.raises(QuestionError, match="readings, rejects, refined"):
-        asked(river, "select * from reading")
+        asked(spark, "select * from reading")
