@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from barograph.errors import LedgerError, ServiceUnavailable
+from barograph.errors import ArchiveError, LedgerError, ServiceUnavailable
 from barograph.ingest import operations
+from barograph.maintenance.upkeep import Upkeep
+from barograph.maintenance.verify import Finding
 from barograph.state import stale
 from barograph_airflow import steps
 from barograph_airflow.links import page_id
@@ -158,3 +160,22 @@ def test_a_kill_on_request_ends_the_step_s_work_on_spark(monkeypatch: pytest.Mon
     step("settle", day={"site": "demo", "day": "2026-11-22"}).on_kill()
 
     assert ["interrupted"] == told
+
+
+def test_an_archive_that_is_not_whole_is_named_and_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    """A reading that is gone does not come back by waiting: somebody has to look."""
+    found = [Finding("ledger", "batch 7", False, "the record has 4 readings of 6"), Finding("files", "days", True, "")]
+    monkeypatch.setattr("barograph.maintenance.verify.verify", lambda settings: found)
+
+    with pytest.raises(
+        AirflowFailException, match=r"batch 7: the record has 4 readings of 6.*barograph archive verify"
+    ):
+        step("verify").execute({})
+
+
+def test_a_day_that_stays_crowded_is_tried_again(monkeypatch: pytest.MonkeyPatch):
+    crowded = Upkeep("readings", (900, 900), (9, 9), (1, 1), over=["2026-11-22: 900 files"])
+    monkeypatch.setattr("barograph.maintenance.upkeep.maintain", lambda settings, now: [crowded])
+
+    with pytest.raises(ArchiveError, match="readings 2026-11-22: 900 files"):
+        step("maintain").execute(run("scheduled", timedelta(0)))
