@@ -223,12 +223,15 @@ class Archive:
         """Who said something in a window, and where it came from (identities.NEEDED); without Spark."""
         return self._of("readings", "time", window, list(identities.NEEDED))
 
-    def rejects(self, since: datetime, until: datetime, raw: bool = False) -> pa.Table:
-        """All rows of rejects that were published in a stretch of time; `raw` with the bytes themselves."""
-        columns = [name for name in schemas.columns("rejects") if raw or name != "raw"]
-        return self._of("rejects", "published", Window(since, until), columns)
+    def rejects(self, since: datetime, until: datetime, bytes_of: Sequence[int] | None = None) -> pa.Table:
+        """The rows of rejects that a stretch of time published; with their bytes only those of these offsets."""
+        columns = [name for name in schemas.columns("rejects") if bytes_of is not None or name != "raw"]
+        some = None if bytes_of is None else pc.field("offset").isin(list(bytes_of))
+        return self._of("rejects", "published", Window(since, until), columns, some)
 
-    def _of(self, table: str, clock: str, window: Window, columns: list[str]) -> pa.Table:
+    def _of(
+        self, table: str, clock: str, window: Window, columns: list[str], some: pc.Expression | None = None
+    ) -> pa.Table:
         """Rows of the record with a time in a window, without Spark; no rows where there is no table."""
         found = self._table(table)
         if found is None:
@@ -236,6 +239,7 @@ class Archive:
         first, last = (moment.astimezone(UTC).date() for moment in (window.start, window.end))
         day, moment = pc.field("day"), pc.field(clock)
         inside = (day >= first) & (day <= last) & (moment >= window.start) & (moment < window.end)
+        inside = inside if some is None else inside & some
         return found.to_pyarrow_dataset().to_table(columns=columns, filter=inside)
 
     def days(self) -> list[date]:

@@ -18,7 +18,7 @@ from barograph.maintenance.verify import sound, verify
 from barograph.registry import choose_site, read_site
 from barograph.rejects import replay as replaying
 from barograph.rejects.replay import replay
-from barograph.rejects.shelf import Choice, rejects
+from barograph.rejects.shelf import Choice, rejects, with_bytes
 from barograph.settle import settle
 from barograph.state import engine
 
@@ -87,7 +87,7 @@ def test_a_mended_format_brings_in_what_the_wrong_one_refused_exactly_once(river
     points = [(point["time"], point["value"]) for point in river.points("readings")]
     assert [4.5, 4.7] == [value for _, value in points]
     assert 29_900_000 < points[1][0] - points[0][0] < 30_100_000, "as they were heard, not as they were replayed"
-    [still] = rejects(river.archive, Choice(), raw=True)
+    [still] = with_bytes(river.archive, rejects(river.archive, Choice()))
     assert b"?!" in bytes(still.row["raw"])
     assert 1 == settle(river.settings, site, day).counts["rejected"]
     assert sound(verify(river.settings))

@@ -153,7 +153,7 @@ def replay(
     else:
         for each in done:
             _tell(each)
-    raise typer.Exit(1 if any(each.still for each in done) else 0)
+    raise typer.Exit(1 if any(each.still or each.left for each in done) else 0)
 
 
 def _tell(done: Any) -> None:
@@ -161,6 +161,8 @@ def _tell(done: Any) -> None:
     out.print(f"Batch {done.batch}: {said.format(**done.counts)}")
     for reason, count in sorted(done.still.items()):
         out.print(f"  [red]{count:,} still refused[/]: {_why(reason, None)}")
+    if done.left:
+        out.print(f"  {done.left:,} more wait: the same command again takes them")
     for site, day in done.days:
         out.print(f"  {site} {day} is settled again tonight; at once: barograph settle --site {site} --day {day}")
 

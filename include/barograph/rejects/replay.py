@@ -29,7 +29,7 @@ from barograph.ingest.drain import check_balance, reach_of
 from barograph.ingest.late import days_behind
 from barograph.ingest.refine import load, places_of, refine
 from barograph.rejects.decoding import listeners, messages
-from barograph.rejects.shelf import Choice, Reject, rejects
+from barograph.rejects.shelf import Choice, Reject, rejects, with_bytes
 from barograph.schemas import RECORD
 from barograph.settings import Settings
 from barograph.state import stale
@@ -40,8 +40,8 @@ from barograph.transforms import cleaning, parsing
 from barograph.transforms.refusals import REPLAY, REPLAYED
 from barograph.windows import iso, utc
 
-AT_ONCE = 50_000
-"""Rejects of one batch; the oldest come first."""
+AT_ONCE = 10_000
+"""Rejects of one batch, the oldest first; each may have 64 kB."""
 
 TIME = pa.timestamp("us", "UTC")
 MESSAGES = pa.schema(
@@ -71,6 +71,8 @@ class Replayed:
     """Rejects that stay, by their reason now."""
     days: list[tuple[str, date]] = field(default_factory=list)
     """(site, local day) that are over, and marked as stale: the next night settles them again."""
+    left: int = 0
+    """Chosen rejects that were too many for one batch."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,13 @@ class _Work:
 
     def complete(self, ledger: Ledger, batch: Batch) -> Replayed:
         """Every step of a batch; all are safe to repeat."""
+        left = 0
         if batch.counts is None:
             # An adopted batch is in the record as it is: nothing is chosen for it.
             told = batch.steps.get("choice")
-            found = rejects(self.archive, _choice(told), raw=True, before=batch.batch) if told is not None else []
-            chosen = found[::-1][:AT_ONCE]
+            found = rejects(self.archive, _choice(told), before=batch.batch) if told is not None else []
+            left = max(0, len(found) - AT_ONCE)
+            chosen = with_bytes(self.archive, found[::-1][:AT_ONCE])
             outcome = self._decoded(chosen)
             batch = self._append(ledger, batch, outcome)
             ledger.step(batch.batch, "still", outcome.still)
@@ -136,7 +140,7 @@ class _Work:
         stale.mark(self.engine, days, stale.LATE, batch.batch)
         ledger.note(batch.batch, done=True)
         log.info("replayed", batch=batch.batch, **counts)
-        return Replayed(batch.batch, counts, batch.steps.get("still", {}), days)
+        return Replayed(batch.batch, counts, batch.steps.get("still", {}), days, left)
 
     def _decoded(self, chosen: Sequence[Reject]) -> _Outcome:
         heard = listeners(self.settings.sites_folder, [each.row["port"] for each in chosen if each.row["port"]])

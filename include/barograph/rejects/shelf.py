@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from barograph.archive import Archive
 from barograph.errors import ArchiveError
-from barograph.transforms.refusals import REPLAYED, histories
+from barograph.transforms.refusals import REPLAY, REPLAYED, histories, key_of
 from barograph.windows import EPOCH
 
 
@@ -48,12 +48,10 @@ class Reject:
         return {"id": self.id, "reason": self.reason, "detail": self.detail, **{n: self.row.get(n) for n in names}}
 
 
-def rejects(
-    archive: Archive, choice: Choice, *, raw: bool = False, before: int | None = None, replayed: bool = False
-) -> list[Reject]:
-    """Newest first. `raw` with their bytes; `before` as they were before a batch; `replayed` also those settled."""
+def rejects(archive: Archive, choice: Choice, *, before: int | None = None, replayed: bool = False) -> list[Reject]:
+    """Newest first, without their bytes. `before`: as they were before a batch; `replayed`: also those settled."""
     since, until = choice.since or EPOCH, choice.until or datetime.max.replace(year=9000, tzinfo=EPOCH.tzinfo)
-    rows = archive.rejects(since, until, raw).to_pylist()
+    rows = archive.rejects(since, until).to_pylist()
     known = [row for row in rows if before is None or row["batch"] < before]
     found = [_reject(row, notes) for row, notes in histories(known)]
     chosen = [each for each in found if _fits(each, choice) and (replayed or each.open)]
@@ -62,10 +60,21 @@ def rejects(
 
 def reject(archive: Archive, id_: str) -> Reject:
     """One of them, with its bytes. Raises ArchiveError if there is none of that id."""
-    found = rejects(archive, Choice(ids=(id_,)), raw=True, replayed=True)
+    found = with_bytes(archive, rejects(archive, Choice(ids=(id_,)), replayed=True))
     if not found:
         raise ArchiveError(f"There is no reject {id_}. `barograph rejects list` shows them with their ids.")
     return found[0]
+
+
+def with_bytes(archive: Archive, chosen: Sequence[Reject]) -> list[Reject]:
+    """The same with their bytes: nobody else's are read into memory."""
+    if not chosen:
+        return []
+    times = [each.row["published"] for each in chosen]
+    offsets = sorted({each.row["offset"] for each in chosen})
+    rows = archive.rejects(min(times), max(times) + timedelta(microseconds=1), offsets).to_pylist()
+    held = {(key_of(row), row["batch"]): row["raw"] for row in rows if row["stage"] != REPLAY}
+    return [replace(each, row={**each.row, "raw": held[key_of(each.row), each.row["batch"]]}) for each in chosen]
 
 
 def _reject(row: Mapping[str, Any], notes: list[Mapping[str, Any]]) -> Reject:
