@@ -55,7 +55,7 @@ def hear(river: River, at: datetime) -> None:
     producer = KafkaProducer(bootstrap_servers=river.settings.brokers)
     for entry in (*entries, entries[0]):
         headers = [(name, text.encode()) for name, text in entry.headers]
-        producer.send(entry.topic, entry.value, headers=headers).get(timeout=30)
+        producer.send(entry.topic, entry.payload, headers=headers).get(timeout=30)
     producer.close()
 
 
