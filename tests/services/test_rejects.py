@@ -51,6 +51,7 @@ def hear(river: River, at: datetime) -> None:
     topics = Topics(kafka.topics[0], kafka.rejects)
     [port] = read_site(folder(river)).ports
     line = Line(port, read_format(folder(river), "wall"), "boot", topics, Numbers(frozenset({river.fridge})))
+    line.take(b"half a line\n", at - timedelta(seconds=30))
     entries = [each for n, raw in enumerate(LINES) for each in line.take(raw, at + timedelta(seconds=30 * n))]
     producer = KafkaProducer(bootstrap_servers=river.settings.brokers)
     for entry in (*entries, entries[0]):
