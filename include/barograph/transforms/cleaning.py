@@ -131,22 +131,27 @@ def _differ(rows: pa.Table, order: Whole, first: Whole, time: Whole) -> NDArray[
 def _apart(rows: pa.Table) -> pa.Table:
     """Different frames of one device that claim one time: the later ones move by a microsecond each, `same_time`.
 
-    They move back where forward would leave the second: no window and no day begins or ends between them.
+    claimed   5   5   5   6          ..999999  ..999999
+    apart     5   6   7   8          ..999998  ..999999      nobody leaves his second
+
+    What stands in the way moves on. No window and no day begins or ends within a second, so none loses one to the next.
     """
     metric, time = _codes(rows["metric"]), _micros(rows["time"])
     order = _sorted(metric, time, *(_whole(rows[name]) for name in ORDER))
-    first = np.flatnonzero(_changes([metric[order], time[order]]))
+    metric, time = metric[order], time[order]
+    again = ~_changes([metric, time])
+    starts = _changes([metric, time // SECOND])
+    first = np.flatnonzero(starts)
     sizes = np.diff(np.append(first, len(order)))
-    place = np.arange(len(order)) - np.repeat(first, sizes)
-    fits = time[order] % SECOND + np.repeat(sizes, sizes) <= SECOND
-    moved = time[order] + np.where(fits, place, -place)
-    again = _sorted(metric[order], moved)
+    place, second = np.arange(len(order)) - np.repeat(first, sizes), np.cumsum(starts) * (4 * SECOND)
+    # Each at least a microsecond after the one before it in its second, and as early as the rest of them allow.
+    forward = np.maximum.accumulate(time % SECOND - place + second) - second + place
+    moved = time - time % SECOND + np.minimum(forward, SECOND - np.repeat(sizes, sizes) + place)
     return (
-        rows.drop_columns(["topic"])
-        .take(order[again])
-        .drop_columns(["time"])
-        .append_column("time", pa.array(moved[again], pa.timestamp("us", tz="UTC")))
-        .append_column("same_time", pa.array(place[again] > 0))
+        rows.drop_columns(["topic", "time"])
+        .take(order)
+        .append_column("time", pa.array(moved, pa.timestamp("us", tz="UTC")))
+        .append_column("same_time", pa.array(again))
     )
 
 

@@ -61,7 +61,18 @@ def test_frames_that_collide_do_not_leave_their_second(refine):
     end = 1 - 1e-6
     rows = refine([reading(end, 1.0, seq=1, offset=1), reading(end, 2.0, seq=2, offset=2)]).orderBy("time").collect()
 
-    assert [(999_998, 2.0), (999_999, 1.0)] == [(row.time.microsecond, row.value) for row in rows]
+    assert [(999_998, 1.0), (999_999, 2.0)] == [(row.time.microsecond, row.value) for row in rows]
+
+
+def test_what_stands_in_the_way_of_a_collision_moves_on(refine):
+    """Two points at one time are one point in InfluxDB: no two readings of a device may end there."""
+    tick = 1e-6
+    claimed = [(0, 1.0), (0, 2.0), (0, 3.0), (tick, 4.0), (5 * tick, 5.0)]
+    rows = refine([reading(at, value, seq=n, offset=n) for n, (at, value) in enumerate(claimed)]).orderBy("time")
+
+    told = [(row.time.microsecond, row.value, row.reasons) for row in rows.collect()]
+    again = ["same_time"]
+    assert [(0, 1.0, []), (1, 2.0, again), (2, 3.0, again), (3, 4.0, []), (5, 5.0, [])] == told
 
 
 def test_copies_are_counted_where_their_own_time_lies(refine):
