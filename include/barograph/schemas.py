@@ -66,4 +66,4 @@ TABLES = {**RECORD, **DERIVED}
 def columns(table: str) -> dict[str, str]:
     """The columns of a table and their types, as in the text above."""
     told = re.split(r",\s*(?![^<]*>)", TABLES[table].strip())
-    return dict(column.split(maxsplit=1) for column in told)
+    return dict(column.split() for column in told)
