@@ -265,6 +265,14 @@ class Archive:
             chosen &= pc.field("metric") == metric
         return found.to_pyarrow_dataset().to_table(columns=columns, filter=chosen)
 
+    def over_days(self, table: str, columns: list[str], wanted: pc.Expression | None = None) -> list[dict[str, Any]]:
+        """Rows of a derived table over all settled days."""
+        found = self._table(table)
+        if found is None:
+            return []
+        rows: list[dict[str, Any]] = found.to_pyarrow_dataset().to_table(columns=columns, filter=wanted).to_pylist()
+        return rows
+
     def _table(self, table: str) -> DeltaTable | None:
         try:
             return DeltaTable(self.path(table), version=self.versions.get(table))

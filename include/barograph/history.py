@@ -14,10 +14,11 @@ from barograph.archive import Archive
 from barograph.errors import SinkError
 from barograph.influx import view
 from barograph.ingest.drain import WRITER
-from barograph.ingest.refine import kept_since
+from barograph.ingest.refine import kept_since, places_of
 from barograph.registry import Site
 from barograph.settings import Settings
 from barograph.settle import settle
+from barograph.state import stale
 from barograph.state.engine import connect
 from barograph.state.ledger import Ledger
 from barograph.windows import Window
@@ -47,6 +48,30 @@ def days_of_record(settings: Settings) -> Iterator[tuple[Site, date]]:
             yield site, day
 
 
+def mark_changed(settings: Settings) -> list[tuple[str, date]]:
+    """Mark the settled days stale that registry or settings would refine otherwise now; says which they are.
+
+    A corrected calibration reaches the days from its date on, another zone all of its device, and no others.
+    """
+    archive = Archive.of(settings)
+    sites = registry.read_sites(settings.sites_folder)
+    places = places_of(settings, sites)
+    known = {site.site for site in sites}
+    points: dict[tuple[str, date], list[tuple[str, str]]] = {}
+    of_day = pc.field("period") == "day"
+    for row in archive.over_days("rollups", ["site", "day", "device", "metric"], of_day):
+        points.setdefault((row["site"], row["day"]), []).append((row["device"], row["metric"]))
+    changed = []
+    for row in archive.over_days("days", ["site", "day", "start", "end", "inputs"]):
+        local = row["site"], row["day"]
+        now = places.inputs(points.get(local, []), Window(row["start"], row["end"]))
+        if row["site"] in known and row["inputs"] != now:
+            changed.append(local)
+    newest = Ledger(connect(settings), WRITER).latest()
+    stale.mark(connect(settings), changed, stale.REGISTRY, newest.batch if newest else 0)
+    return changed
+
+
 def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
     """Make a day in InfluxDB anew from the record, and prove it; None for a day that is not over: it goes on changing.
 
@@ -61,9 +86,7 @@ def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
     proof = prove(settings, site, day, kept_since(settings, newest))
     if proof.differ:
         log.warning("rebuilt_differs", site=site.site, day=day.isoformat(), series=len(proof.differ))
-        for bucket in (settings.influx.readings, settings.influx.rollups):
-            view.remove(settings, bucket, site.site, window)
-        view.remove(settings, settings.influx.windows, site.site, Window(window.start + TICK, window.end + TICK))
+        view.remove_day(settings, site.site, window)
         settle(settings, site, day)
         proof = prove(settings, site, day, kept_since(settings, newest))
     if proof.differ:

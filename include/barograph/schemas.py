@@ -54,9 +54,10 @@ ROLLUPS = f"""
 
 DAYS = """
     site STRING, day DATE, start TIMESTAMP, end TIMESTAMP, batches ARRAY<BIGINT>, devices INT,
-    read BIGINT, stored BIGINT, duplicate BIGINT, rejected BIGINT
+    read BIGINT, stored BIGINT, duplicate BIGINT, rejected BIGINT, inputs STRING
 """
-"""derived/days: one row a settled day, the sums that must balance: read = stored + duplicate + rejected."""
+"""derived/days: one row a settled day, the sums that must balance: read = stored + duplicate + rejected. `inputs` is a
+hash of all in registry and settings that decided how the day was refined (Places.inputs)."""
 
 RECORD = {"readings": READINGS, "rejects": REJECTS}
 DERIVED = {"refined": REFINED, "windows": WINDOWS, "rollups": ROLLUPS, "days": DAYS}

@@ -5,7 +5,7 @@ Everything here is a function of (record, day, registry): it may run at any time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ from barograph import registry
 from barograph import spark as edge
 from barograph.archive import DUPLICATE_REACH, Archive
 from barograph.errors import LedgerError
-from barograph.influx import lines
+from barograph.influx import lines, view
 from barograph.influx.load import load, register
 from barograph.ingest.drain import WRITER
 from barograph.ingest.refine import kept_since, places_of, refined
@@ -28,6 +28,7 @@ from barograph.settings import Settings
 from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
 from barograph.state.ledger import Ledger
+from barograph.state.stale import Stale
 from barograph.transforms import windowing
 from barograph.transforms.places import Places
 from barograph.transforms.summing import Summing
@@ -75,13 +76,14 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
                     partial(archive.replace_day, rows.withColumns(keys).transform(_sorted), name, site.site, day)
                     for name, rows in tables.items()
                 ),
-                *([partial(_load, spark, settings, window, tables)] if influx else []),
+                *([partial(_load, spark, settings, site, window, tables, marks)] if influx else []),
             )
         finally:
             ours.unpersist()
-        _check_written(archive, site, day, counts["stored"])
+        points = _written(archive, site, day, counts["stored"])
         # Last: a day that stands in `days` is whole.
         sums = {"site": site.site, "day": day, "start": window.start, "end": window.end, "batches": batches}
+        sums["inputs"] = places.inputs(points, window)
         archive.replace_sums({**sums, **counts})
         if influx:
             stale.settled(connect(settings), marks)
@@ -100,13 +102,18 @@ def _tables(ours: DataFrame, site: Site, window: Window, summing: Summing) -> di
     }
 
 
-def _check_written(archive: Archive, site: Site, day: date, stored: int) -> None:
-    written = len(archive.derived("refined", site.site, day, ["device"]))
-    if written != stored:
+def _written(archive: Archive, site: Site, day: date, stored: int) -> set[tuple[str, str]]:
+    """The (device, metric)s of the day's readings, as they stand in the table now."""
+    written = archive.derived("refined", site.site, day, ["device", "metric"])
+    if len(written) != stored:
         raise LedgerError(
-            f"{day} of {site.site} has {written} refined readings in its table, and {stored} were to be written. "
+            f"{day} of {site.site} has {len(written)} refined readings in its table, and {stored} were to be written. "
             "Run settle again; docs/runbook.md#daily--settle says what else to do."
         )
+    if not stored:
+        return set()
+    seen = written.group_by(["device", "metric"]).aggregate([])
+    return set(zip(seen["device"].to_pylist(), seen["metric"].to_pylist(), strict=True))
 
 
 def _balanced(
@@ -164,10 +171,20 @@ def _sorted(rows: DataFrame) -> DataFrame:
     return rows.coalesce(1).sortWithinPartitions(*order)
 
 
-def _load(spark: SparkSession, settings: Settings, window: Window, tables: dict[str, DataFrame]) -> None:
+def _load(
+    spark: SparkSession,
+    settings: Settings,
+    site: Site,
+    window: Window,
+    tables: dict[str, DataFrame],
+    marks: Sequence[Stale],
+) -> None:
     """Load InfluxDB. Windows past their bucket's retention stay in the archive."""
     edge.use_in_this_thread(spark)
     register(spark)
+    if any(mark.why == stale.REGISTRY for mark in marks):
+        # Another zone, another cadence: points of before would stay beside those of now.
+        view.remove_day(settings, site.site, window)
     newest = Ledger(connect(settings), WRITER).latest()
     points = {
         settings.influx.readings: lines.reading_lines(tables["refined"]),

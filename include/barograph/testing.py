@@ -52,7 +52,7 @@ DAYS = pa.schema(
     [
         ("site", pa.string()), ("day", pa.date32()), ("start", TIME), ("end", TIME), ("batches", pa.list_(pa.int64())),
         ("devices", pa.int32()), ("read", pa.int64()), ("stored", pa.int64()), ("duplicate", pa.int64()),
-        ("rejected", pa.int64()),
+        ("rejected", pa.int64()), ("inputs", pa.string()),
     ]
 )  # fmt: skip
 

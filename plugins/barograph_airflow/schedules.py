@@ -72,8 +72,8 @@ def day_and_sites() -> dict[str, Param]:
             type=["null", "string"],
             format="date",
             title="Day",
-            description=f"One day, in {zone()}. Empty: the day of the run, which is yesterday for one started by hand. "
-            "For many days use Backfill.",
+            description=f"One day, in {zone()}. Empty: the day of the run, which is yesterday for one started by hand, "
+            "and the days that late data or the registry made stale. For many days use Backfill.",
         ),
         "sites": Param(
             None,

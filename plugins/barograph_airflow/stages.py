@@ -26,13 +26,15 @@ LocalDay = dict[str, str]
 
 
 def days(settings: Settings, context: Any, sites: list[str]) -> list[LocalDay]:
-    """The run's own day of each site; a scheduled run also makes anew what became stale."""
+    """The run's own day of each site; one that was not asked for a day also makes anew what became stale."""
+    from barograph.history import mark_changed
     from barograph.state import stale
     from barograph.state.engine import connect
 
     own = day_of(context, zone())
     found = [(name, own) for name in sites]
-    if context["dag_run"].run_type == "scheduled":
+    if context["dag_run"].run_type in ("scheduled", "manual") and not context["params"].get("day"):
+        mark_changed(settings)
         marks = [(each.site, each.day) for each in stale.marked(connect(settings)) if each.site in sites]
         found += [each for each in dict.fromkeys(marks) if each not in found and each[1] < own][:STALE_AT_ONCE]
     return [{"site": name, "day": day.isoformat()} for name, day in found]

@@ -11,6 +11,7 @@ import pytest
 from tests.services.river import River, opened
 
 from barograph.errors import LedgerError
+from barograph.history import mark_changed
 from barograph.registry import choose_site
 from barograph.reports.publish import report
 from barograph.settle import settle
@@ -146,6 +147,23 @@ def test_late_data_makes_a_new_revision(river):
     assert [(DAY, "late data", True)] == why_stale(river), "the report is still of before"
     assert (2, True) == ((made := report(river.settings, site, DAY)).revision, made.changed)
     assert [] == why_stale(river)
+
+
+def test_a_changed_registry_makes_its_days_anew_and_leaves_nothing_of_before(river):
+    """The fridge stood at the door, and the registry said at the wall: the mended day has no point at the wall."""
+    places = river.settings.sites_folder / river.name / "site.yaml"
+    river.send(*a_day(river))
+    river.ingest()
+    settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+    assert (river.name, DAY) not in mark_changed(river.settings)
+    places.write_text(places.read_text().replace("zone: wall", "zone: door"))
+
+    assert (river.name, DAY) in mark_changed(river.settings)
+    settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+
+    assert [(DAY, stale.REGISTRY, True)] == why_stale(river)
+    assert {"door"} == {point["zone"] for bucket in ("readings", "rollups") for point in river.points(bucket)}
+    assert (river.name, DAY) not in mark_changed(river.settings)
 
 
 def why_stale(river):

@@ -82,6 +82,13 @@ def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:
             raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not delete: {error}") from error
 
 
+def remove_day(settings: Settings, site: str, day: Window) -> None:
+    """Delete a site's points of a local day from all buckets; a window is of the day in which it ends."""
+    for bucket in (settings.influx.readings, settings.influx.rollups):
+        remove(settings, bucket, site, day)
+    remove(settings, settings.influx.windows, site, Window(day.start + TICK, day.end + TICK))
+
+
 def _client(settings: Settings, token: str) -> InfluxDBClient:
     return InfluxDBClient(
         settings.influx_url,

@@ -147,6 +147,13 @@ class Places:
         text = json.dumps(told, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def inputs(self, points: Iterable[tuple[str, str]], window: Window) -> str:
+        """The fingerprints of all (device, metric)s of a local day, as one hash."""
+        told = [
+            f"{device}\n{metric}\n{self.fingerprint(device, window, {metric})}" for device, metric in sorted(points)
+        ]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
     def _decides(self, device: str, window: Window, metrics: set[str]) -> dict[str, Any]:
         place = self.of(device)
         # The first sliding windows of a day begin before it.

@@ -52,6 +52,7 @@ def stale_days(monkeypatch: pytest.MonkeyPatch, *days: tuple[str, str]) -> None:
     marks = [stale.Stale(site, date.fromisoformat(day), stale.LATE, 7) for site, day in days]
     monkeypatch.setattr("barograph.state.engine.connect", lambda settings: None)
     monkeypatch.setattr(stale, "marked", lambda engine: marks)
+    monkeypatch.setattr("barograph.history.mark_changed", lambda settings: [])
 
 
 def test_the_day_of_all_sites_unless_the_form_names_some():
@@ -68,6 +69,14 @@ def test_the_night_also_makes_anew_what_became_stale(monkeypatch: pytest.MonkeyP
 
     own = [{"site": "demo", "day": "2026-11-22"}, {"site": "plant", "day": "2026-11-22"}]
     assert [*own, {"site": "demo", "day": "2026-11-20"}] == Days(task_id="days").execute(night("scheduled"))
+
+
+def test_a_run_by_hand_without_a_day_makes_anew_what_is_stale_too(monkeypatch: pytest.MonkeyPatch):
+    """Who has corrected a calibration need not wait for the night."""
+    stale_days(monkeypatch, ("demo", "2026-11-20"))
+
+    assert "2026-11-20" in {each["day"] for each in Days(task_id="days").execute(night("manual"))}
+    assert {"2026-11-22"} == {each["day"] for each in Days(task_id="days").execute(night("manual", day="2026-11-22"))}
 
 
 def test_a_backfill_makes_what_it_was_asked_for(monkeypatch: pytest.MonkeyPatch):

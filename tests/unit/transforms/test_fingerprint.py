@@ -109,3 +109,16 @@ def test_a_neighbour_counts_where_neighbours_are_compared():
 
 def test_a_stranger_has_one_too():
     assert [] == changed(fingerprints(device="nobody"), fingerprints({"rate": 5}, device="nobody"))
+
+
+def test_a_day_is_decided_by_its_own_measuring_points_alone():
+    """A device that joins in April changes nothing of March; one that spoke then and moves changes it."""
+    march = Window.local_day(FIRST, BERLIN)
+    places = Places.of_sites([a_site(Device(device="d", zone="z"))], None, 10.0)
+    more = Places.of_sites([a_site(Device(device="d", zone="z"), Device(device="e", zone="z"))], None, 10.0)
+    moved = Places.of_sites([a_site(Device(device="d", zone="y"))], None, 10.0)
+    points = [("d", "temperature"), ("d", "humidity")]
+
+    assert places.inputs(points, march) == more.inputs(points[::-1], march)
+    assert places.inputs(points, march) != moved.inputs(points, march)
+    assert places.inputs(points, march) != places.inputs(points[:1], march)
