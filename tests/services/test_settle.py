@@ -161,7 +161,7 @@ def test_a_changed_registry_makes_its_days_anew_and_leaves_nothing_of_before(riv
     assert (river.name, DAY) in mark_changed(river.settings)
     settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
 
-    assert [(DAY, stale.REGISTRY, True)] == why_stale(river)
+    assert (DAY, stale.REGISTRY, True) in why_stale(river)
     assert {"door"} == {point["zone"] for bucket in ("readings", "rollups") for point in river.points(bucket)}
     assert (river.name, DAY) not in mark_changed(river.settings)
 

@@ -27,7 +27,7 @@ from barograph.archive import Archive, inside
 from barograph.errors import FrameError
 from barograph.ingest.drain import check_balance, reach_of
 from barograph.ingest.late import days_behind
-from barograph.ingest.refine import load, places_of, refine
+from barograph.ingest.refine import changed, load, places_of, refine
 from barograph.rejects.decoding import listeners, messages
 from barograph.rejects.shelf import Choice, Reject, rejects, with_bytes
 from barograph.schemas import RECORD
@@ -44,6 +44,7 @@ AT_ONCE = 10_000
 """Rejects of one batch, the oldest first; each may have 64 kB."""
 
 TIME = pa.timestamp("us", "UTC")
+COLUMNS = "topic string, partition int, offset bigint, timestamp timestamp, value binary"
 MESSAGES = pa.schema(
     [
         ("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("timestamp", TIME),
@@ -129,9 +130,9 @@ class _Work:
             ledger.step(batch.batch, "still", outcome.still)
             batch = replace(batch, steps={**batch.steps, "still": outcome.still})
         check_balance(batch)
-        touched = batch.touched or []
         sites = registry.read_sites(self.settings.sites_folder)
         places = places_of(self.settings, sites)
+        touched = changed(places, batch.touched or [])
         if touched:
             with refine(self.spark, self.archive, places, touched) as (readings, windows):
                 load(self.spark, self.settings, batch, touched, readings, windows)
@@ -176,7 +177,8 @@ class _Work:
             {"topic": "", "partition": 0, "offset": n, "timestamp": each.row["published"], "value": value}
             for n, (each, _, value) in enumerate(told)
         ]
-        given = self.spark.createDataFrame(pa.Table.from_pylist(rows, MESSAGES))
+        # Of no rows at all, Spark does not take the columns from Arrow.
+        given = self.spark.createDataFrame(pa.Table.from_pylist(rows, MESSAGES), COLUMNS)
         frames = parsing.frames(given, self.settings.ingest.max_ahead)
         return parsing.readings(frames).toArrow(), parsing.rejects(frames).toArrow()
 
