@@ -194,6 +194,17 @@ def test_late_data_corrects_an_alarm(river):
     assert (NOW - timedelta(seconds=210), "cleared") in states
 
 
+def test_an_alarm_of_a_points_first_minutes_stands(river):
+    """What was judged once is judged again from the point's beginning, and not from the middle of its alarm."""
+    for number, readings in enumerate([(12.0, 12.0, 12.0, 12.0), (4.0, 4.0), (4.0, 4.0)]):
+        start = 240 - 30 * (0, 4, 6)[number]
+        river.send([river.frame(start - 30 * n, value, seq=10 * number + n) for n, value in enumerate(readings)])
+        river.ingest(f"batch {number}")
+
+    assert [("cleared", 12.0)] == [(alarm[6], alarm[5]) for alarm in river.alarms()]
+    assert [(2, 0)] == river.sql("select count(*), count(withdrawn) from alarm_events")
+
+
 def test_a_database_older_than_the_record_loses_and_doubles_nothing(river):
     """Restored from yesterday: the record tells the ledger what it has forgotten."""
     river.send(river.frame(90, 4.0, seq=1))

@@ -17,7 +17,7 @@ from barograph.rules.judge import judge as fold
 from barograph.rules.model import Rule
 from barograph.settings import Settings
 from barograph.state import alarms
-from barograph.state.ledger import Batch
+from barograph.state.ledger import Batch, Ledger
 from barograph.transforms.places import Places
 from barograph.windows import EPOCH, Window
 
@@ -39,14 +39,14 @@ def judge(
         return {"judged_later": 1}
     rules = [rule for rule, _ in book.values()]
     touched = _first_touched(archive, places, batch, rules)
-    newest, since = _before(engine, batch.batch, touched)
+    newest, since, begins = _before(engine, batch, touched)
     base = {key: point for key, point in newest.items() if key[0] in book}
     for key, point in since.items():
         if point is None:
             base.pop(key, None)
         else:
             base[key] = point
-    readings = _readings(spark, archive, places, batch, touched, since) if since else []
+    readings = _readings(spark, archive, places, batch, begins, since) if since else []
     state, events = fold(base, readings, rules, batch.horizon)
     return alarms.record(
         engine,
@@ -82,21 +82,36 @@ def _first_touched(archive: Archive, places: Places, batch: Batch, rules: Sequen
     }
 
 
-def _before(engine: Engine, batch: int, touched: dict[Key, datetime]) -> tuple[State, dict[Key, PointState | None]]:
-    """The newest state, and for each touched point its newest state from before its earliest touched reading."""
+def _before(
+    engine: Engine, batch: Batch, touched: dict[Key, datetime]
+) -> tuple[State, dict[Key, PointState | None], dict[Key, datetime]]:
+    """The newest state; of each touched point its newest state from before what was touched; and from when to fold.
+
+    A point without such a state is folded from its beginning: at the latest from the earliest reading of all batches
+    that have judged it.
+    """
     newest: State | None = None
-    since: dict[Key, PointState | None] = {}
+    since: dict[Key, PointState | None] = dict.fromkeys(touched)
+    begins, oldest = dict(touched), dict.fromkeys(touched, batch.batch)
     waiting = set(touched)
-    for _, state in alarms.states(engine, batch):
+    for number, state in alarms.states(engine, batch.batch):
         newest = state if newest is None else newest
         for key in list(waiting):
             point = state.get(key)
-            if point is None or point.last < touched[key]:
-                since[key] = point
-                waiting.discard(key)
+            if point is not None and point.last >= touched[key]:
+                oldest[key] = number
+                continue
+            waiting.discard(key)
+            if point is not None:
+                since[key], begins[key] = point, point.last
         if not waiting:
             break
-    return newest or {}, {**since, **dict.fromkeys(waiting, None)}
+    for number in {oldest[key] for key, point in since.items() if point is None}:
+        first = Ledger(engine, batch.writer).touched_from(number, batch.batch)
+        for key, point in since.items():
+            if point is None and oldest[key] == number and first:
+                begins[key] = min(begins[key], first)
+    return newest or {}, since, begins
 
 
 def _readings(
@@ -104,11 +119,11 @@ def _readings(
     archive: Archive,
     places: Places,
     batch: Batch,
-    touched: dict[Key, datetime],
+    begins: dict[Key, datetime],
     since: dict[Key, PointState | None],
 ) -> Iterable[Judged]:
     """Good readings of the touched points in the order of time, as the record had them after this batch."""
-    start = min(point.last if point else touched[key] for key, point in since.items())
+    start = min(begins.values())
     if start >= batch.horizon:
         return []
     rows: DataFrame = (

@@ -81,6 +81,16 @@ class Ledger:
             rows = connection.execute(ends, {"writer": self.writer})
             return {(topic, partition): (topic_id, end) for topic, partition, topic_id, end in rows}
 
+    def touched_from(self, first: int, last: int) -> datetime | None:
+        """The earliest event time that any of the batches `first` to `last` touched, of any writer."""
+        earliest = text(
+            """select min((stretch->>0)::timestamptz) from batches, jsonb_array_elements(touched) as stretch
+               where batch between :first and :last and touched is not null"""
+        )
+        with self.engine.connect() as connection:
+            found: datetime | None = connection.scalar(earliest, {"first": first, "last": last})
+        return found
+
     def plan(
         self, dag_id: str, run_id: str, horizon: datetime, plan: Sequence[Slice], gaps: Sequence[dict[str, Any]]
     ) -> Batch:
