@@ -21,7 +21,7 @@ import pyarrow as pa
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(CHECKOUT / "include"), str(CHECKOUT)]
 
-from tests.unit.transforms.tables import RECORD, Rows  # noqa: E402
+from tests.unit.transforms.tables import RECORD  # noqa: E402
 
 from barograph.registry import Device  # noqa: E402
 from barograph.testing import a_site  # noqa: E402
@@ -86,13 +86,10 @@ def bare_means(tables: list[pa.Table], cadence: float) -> Callable[[], None]:
 
 def stages(readings: int, devices: int, cadence: float) -> dict[str, Callable[[], object]]:
     tables, where = records(readings, devices, cadence), places(devices, cadence)
-
-    def refine() -> pa.Table:
-        return pa.concat_tables(cleaning.refined(Rows(table), where).table for table in tables)
-
-    refined = refine()
+    record = pa.concat_tables(tables)
+    refined = cleaning.judged(record, where)
     return {
-        "refine": refine,
+        "refine": lambda: cleaning.judged(record, where),
         "windows": lambda: windows_of(refined, SHIPPED),
         "rollups": lambda: rollups_of(refined, ZONE, SHIPPED),
         "bare": bare_means(tables, cadence),

@@ -56,11 +56,24 @@ def in_force(times: Whole, known: Sequence[Correction]) -> Whole:
 
 
 def calibrated(raw: Floats, which: Whole, known: Sequence[Correction]) -> Floats:
-    """The values; nan where the raw one is, or where the calibration leads to no number."""
+    """The values, each by the `which`-th of `known`; nan where the raw one is, or where that leads to no number."""
     values = raw.copy()
+    lengths = np.array([0, *(len(each.coefficients) for each in known)])
     with np.errstate(over="ignore", invalid="ignore"):
-        for place in np.unique(which[which > 0]):
-            here = which == place
-            values[here] = polyval(raw[here], known[place - 1].coefficients)
+        for length in np.unique(lengths[which]).tolist():
+            if length:
+                same = np.flatnonzero(lengths == length)
+                table = np.array([known[place - 1].coefficients for place in same.tolist()]).T
+                here = np.flatnonzero(lengths[which] == length)
+                values[here] = polyval(raw[here], table[:, np.searchsorted(same, which[here])], tensor=False)
     values[np.isinf(values)] = np.nan
     return values
+
+
+def as_of(begun: int, raw: Floats, point: Whole, known: Sequence[Sequence[Correction]]) -> Floats:
+    """All values as the `begun`-th calibration of their point has them, 0: none of them; nan where there is no such."""
+    counts = np.array([len(each) for each in known], np.int64)
+    which = (np.cumsum(counts) - counts)[point] + begun if begun else np.zeros(len(point), np.int64)
+    there = counts[point] >= begun
+    values = calibrated(raw, np.where(there, which, 0), [each for those in known for each in those])
+    return np.where(there, values, np.nan)

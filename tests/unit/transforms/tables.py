@@ -1,4 +1,4 @@
-"""Arrow tables for transforms, and as much of a DataFrame as it takes to run one on them without Spark."""
+"""Arrow tables for transforms."""
 
 from datetime import UTC, datetime
 
@@ -34,22 +34,3 @@ def refined_table(readings, cadence=10.0, summing=SHIPPED, **facts):
             "flag": pa.array([(*reading, 1)[2] for reading in readings], pa.int32()),
         }
     )
-
-
-class Rows:
-    """What a transform asks of a DataFrame: columns, and a function of the rows of each group."""
-
-    def __init__(self, table, keys=()):
-        self.table, self.keys = table, keys
-
-    def select(self, *names):
-        return Rows(self.table.select(names))
-
-    def groupBy(self, *names):  # noqa: N802, Spark's name
-        return Rows(self.table, names)
-
-    def applyInArrow(self, function, columns):  # noqa: N802, Spark's name
-        [key] = self.keys
-        groups = (self.table.filter(pa.compute.equal(self.table[key], one)) for one in self.table[key].unique())
-        names = [column.split()[0] for column in columns.split(", ")]
-        return Rows(pa.concat_tables(function(group).select(names) for group in groups))

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.unit.transforms import histories, plain
-from tests.unit.transforms.tables import Rows
 
 from barograph.readings import GOOD, SUSPECT
 from barograph.registry import Device
@@ -59,7 +58,7 @@ def placed(history, cadence):
 
 
 def refined(history, cadence):
-    return cleaning.refined(Rows(history.record()), placed(history, cadence)).table
+    return cleaning.judged(history.record(), placed(history, cadence))
 
 
 def expected_rollups(history, zone, cadence):

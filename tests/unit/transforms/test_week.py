@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 from tests.unit.transforms import plain
-from tests.unit.transforms.tables import RECORD, Rows
+from tests.unit.transforms.tables import RECORD
 
 from barograph.readings import FAIL, GOOD, MISSING
 from barograph.registry import Device, Point
@@ -103,7 +103,7 @@ def inside(table, windows, starts="time", ends="time"):
 def refined(record, windows):
     """As ingest.refine.refined: readings of these windows, judged with all around that may be a copy of one."""
     near = inside(record, merged(window.widened(REACH, REACH) for window in windows))
-    return inside(cleaning.refined(Rows(near), PLACES).table.combine_chunks(), windows)
+    return inside(cleaning.judged(near, PLACES).combine_chunks(), windows)
 
 
 def touched_by(batch):

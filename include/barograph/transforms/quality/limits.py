@@ -62,6 +62,11 @@ class Limits:
     def looks_ahead(self) -> float:
         return max((self.spike and self.spike.seconds) or 0.0, COPIES)
 
+    @property
+    def looks_around(self) -> float:
+        """Seconds; readings further apart than this have nothing to do with each other."""
+        return self.looks_back + self.looks_ahead
+
 
 def limits(metric: str, cadence: float, point: Point | None = None) -> Limits:
     """What is asked of a metric there; a point that nobody registered has the metric's own limits."""

@@ -26,18 +26,14 @@ def after_gap(times: Whole, gap: float) -> Bools:
     return np.diff(times, prepend=times[:1] - length - 1) > length
 
 
-def impossible(times: Whole, published: Whole, since: int | None, until: int | None) -> Bools:
+def impossible(times: Whole, published: Whole, since: Whole, until: Whole) -> Bools:
     """Before the device came there or after it left, before any clock was set, or after the reading had arrived."""
-    wrong = (times < FIRST) | (times > published + AHEAD)
-    if since is not None:
-        wrong |= times < since
-    if until is not None:
-        wrong |= times >= until
+    wrong: Bools = (times < FIRST) | (times > published + AHEAD) | (times < since) | (times >= until)
     return wrong
 
 
 def seconds_since_start(times: Whole, boot: Whole, seq: Whole, numbered: Bools) -> NDArray[np.float64]:
-    """Seconds since the device last began anew, inf where that is long ago; `times` ascend.
+    """Seconds since the device last began anew, inf or many where that is long ago; `times` are those of a `timeline`.
 
     It did where the boot is another one than before or the numbers begin again, and after a silence of which nobody
     knows what happened in it. What a device that numbers nothing did is not known.

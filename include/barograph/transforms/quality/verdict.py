@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from barograph.readings import FAIL, FLAG_REASONS, GOOD, MISSING, SUSPECT, UNKNOWN
-from barograph.transforms.calibration import Correction, calibrated
+from barograph.transforms.calibration import Correction, as_of
 from barograph.transforms.quality import moments, trends
 from barograph.transforms.quality.limits import Limits
 from barograph.transforms.quality.ranges import is_code, outside
@@ -34,7 +34,7 @@ BIT = {word: np.uint16(1 << place) for place, word in enumerate(WORDS)}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found about the readings of a device so far, a row each."""
+    """What was found about readings so far, a row each."""
 
     worst: Flags
     """0 where no test could be made yet."""
@@ -45,8 +45,8 @@ class Verdict:
     def none_yet(cls, rows: int) -> Verdict:
         return cls(np.zeros(rows, np.int8), np.zeros(rows, np.uint16))
 
-    def part(self, rows: slice) -> Verdict:
-        """The same for some of the rows: what is added there is added here."""
+    def part(self, rows: slice | Whole) -> Verdict:
+        """The same for some of the rows: what is added to those of a slice is added here."""
         return Verdict(self.worst[rows], self.given[rows])
 
     def add(self, word: str, flags: Flags, where: Whole | slice = slice(None)) -> None:
@@ -72,6 +72,10 @@ class Verdict:
         self.worst[those] = np.maximum(self.worst[those], found.worst[those])
         self.given[those] |= found.given[those]
 
+    def put(self, part: Verdict, rows: slice | Whole) -> None:
+        """Put back what is a part of this."""
+        self.worst[rows], self.given[rows] = part.worst, part.given
+
     def gives(self, word: str) -> Bools:
         given: Bools = (self.given & BIT[word]) != 0
         return given
@@ -94,17 +98,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Readings:
-    """Readings of one measuring point in the order of time; nan where there is no value."""
+    """Readings of points of which the same is asked, in the order of point and time; nan where there is no value."""
 
     times: Whole
+    """On the `timeline` of all the points."""
     raw: Floats
-    which: Whole
-    """How many of `corrections` have begun."""
-    corrections: Sequence[Correction] = ()
+    point: Whole
+    begun: Whole
+    """How many of the corrections of a point have begun."""
+    corrections: Sequence[Sequence[Correction]] = ()
+    """Of each point; empty if none of them was calibrated."""
 
 
 def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
-    """Add what the tests of a point find to its `verdict`, which may have faults already; returns calibrated values.
+    """Add what the tests of these points find to a `verdict`, which may have faults already; returns calibrated values.
 
     What the sensor says (error codes, valid range, flat line) is judged by the raw value, all else by the calibrated
     one. Tests that compare readings leave out what failed before; those of how a value moves leave out spikes too.
@@ -116,12 +123,12 @@ def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
         verdict.mark("out_of_range", outside(raw, *limits.valid), FAIL)
     usable = ~np.isnan(raw) & (verdict.worst < FAIL)
     values = raw
-    if len(readings.corrections):
+    if readings.corrections:
         values = np.empty(len(raw))
-        for correction in np.unique(readings.which).tolist():
+        for begun in np.unique(readings.begun).tolist():
             # All readings as this calibration has them: where another begins, nothing happened in the world.
-            here = readings.which == correction
-            known = calibrated(raw, np.full(len(raw), correction), readings.corrections)
+            here = readings.begun == begun
+            known = as_of(begun, raw, readings.point, readings.corrections)
             found = Verdict.none_yet(len(raw))
             _compare(readings.times, raw, known, usable & ~np.isnan(known), limits, found)
             values[here] = known[here]
