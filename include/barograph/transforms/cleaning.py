@@ -23,6 +23,7 @@ from barograph.transforms.places import Place, Places
 from barograph.transforms.quality import moments
 from barograph.transforms.quality.limits import LONGEST_GAP, Limits
 from barograph.transforms.quality.neighbours import unlike
+from barograph.transforms.quality.ranges import ranges
 from barograph.transforms.quality.timeline import timeline
 from barograph.transforms.quality.verdict import Readings, Verdict, judge
 from barograph.windows import Window
@@ -43,6 +44,8 @@ REFINED = (
 
 BUCKETS = 64
 """Groups that Spark makes of all devices: handing over a group costs milliseconds, and it must fit into memory."""
+BLOCK = 1 << 15
+"""Readings that are judged at once, and what the last point has more: so many stay in a processor's cache."""
 EVER = np.iinfo(np.int64)
 TIME = pa.timestamp("us", tz="UTC")
 
@@ -81,12 +84,8 @@ def judged(rows: pa.Table, places: Places, counted: Window | None = None) -> pa.
 
 def _once(rows: pa.Table, counted: Window | None) -> pa.Table:
     found = originals(Record.of(rows), counted)
-    return (
-        rows.select(["device", "metric", "time", "value", "historical", "batch"])
-        .take(found.rows)
-        .append_column("came", pa.array(found.came))
-        .select(_names(ORIGINAL))
-    )
+    kept = rows.select([name for name in _names(ORIGINAL) if name != "came"]).take(found.rows)
+    return kept.append_column("came", pa.array(found.came))
 
 
 def _in_buckets(
@@ -109,7 +108,7 @@ def _together(places: Places) -> Column:
 class _Point:
     """A metric of a device, and where its readings stand."""
 
-    device: str | None
+    device: str
     metric: str
     place: Place
     rows: slice
@@ -140,14 +139,14 @@ class _Refining:
 
     @classmethod
     def of(cls, record: Record, rows: Whole, times: Whole, places: Places) -> _Refining:
-        codes = [record[name][rows] for name in ("device", "metric")]
-        begins = changes(*codes)
+        device, metric = record["device"][rows], record["metric"][rows]
+        begins = changes(device, metric)
         first = np.flatnonzero(begins)
-        named = [[record.names[name][code] for code in each[first].tolist()]
-                 for name, each in zip(("device", "metric"), codes, strict=True)]  # fmt: skip
+        named = zip(record.texts("device", device[first]), record.texts("metric", metric[first]), strict=True)
+        edges = pairwise([*first.tolist(), len(rows)])
         points = [
-            _Point(device, metric or "", places.of(device), slice(start, end))
-            for device, metric, (start, end) in zip(*named, pairwise([*first.tolist(), len(rows)]), strict=True)
+            _Point(name, of, places.of(name), slice(start, end))
+            for (name, of), (start, end) in zip(named, edges, strict=True)
         ]
         limits = [each.place.limits_of(each.metric) for each in points]
         asked = np.array([each.asked for each in limits], bool)
@@ -161,39 +160,41 @@ class _Refining:
 
     def judge(self) -> None:
         """Put the readings to the tests of their points, at once those of all points of which the same is asked."""
-        there = [(each.place.since, each.place.until) for each in self.points]
-        since, until = (
-            np.array([otherwise if each[which] is None else each[which] for each in there], np.int64)[self.point]
-            for which, otherwise in enumerate((EVER.min, EVER.max))
-        )
-        impossible = moments.impossible(self.times, self.record["published"][self.rows], since, until)
+        places, published = [each.place for each in self.points], self.record["published"][self.rows]
+        since = np.array([EVER.min if each.since is None else each.since for each in places], np.int64)[self.point]
+        until = np.array([EVER.max if each.until is None else each.until for each in places], np.int64)[self.point]
+        impossible = moments.impossible(self.times, published, since, until)
         self.verdict.note("impossible_date", impossible, FAIL)
         started = self._seconds_since_start()
+        valid, expected = ranges(each.valid for each in self.limits), ranges(each.expected for each in self.limits)
         for limits, points, rows in self._alike():
             verdict, point = self.verdict.part(rows), self.point[rows]
-            line = timeline(self.times[rows], changes(point), limits.looks_around)
-            readings = Readings(line, self.values[rows], *self._corrections(points, point))
+            readings = Readings(
+                timeline(self.times[rows], changes(point), limits.looks_around),
+                self.values[rows],
+                (valid[0][point], valid[1][point]),
+                (expected[0][point], expected[1][point]),
+                *self._corrections(points, point),
+            )
             self.values[rows] = judge(readings, limits, verdict)
             if limits.warm_up:
                 verdict.mark("warming_up", started[rows] < limits.warm_up, SUSPECT)
             self.verdict.put(verdict, rows)
 
     def _alike(self) -> Iterable[tuple[Limits, list[int], slice | Whole]]:
-        """Points of which the same is asked, calibrated ones by themselves, and their readings."""
-        groups: dict[tuple[Limits, bool], list[int]] = defaultdict(list)
+        """Points of which the same is asked but for ranges, calibrated ones by themselves, and their readings."""
+        groups: dict[tuple[Limits, bool, int], list[int]] = defaultdict(list)
+        held: dict[tuple[Limits, bool], int] = defaultdict(int)
         for place, (point, limits) in enumerate(zip(self.points, self.limits, strict=True)):
-            groups[limits, bool(point.corrections)].append(place)
-        if len(groups) == 1:
-            [((limits, _), points)] = groups.items()
-            yield limits, points, slice(None)
-            return
-        number = np.empty(len(self.points), np.int64)
-        for place, points in enumerate(groups.values()):
-            number[points] = place
-        order = in_order(number[self.point])
-        edges = np.searchsorted(number[self.point][order], np.arange(len(groups) + 1)).tolist()
-        for ((limits, _), points), (first, end) in zip(groups.items(), pairwise(edges), strict=True):
-            yield limits, points, order[first:end]
+            same = limits.of_any_range, bool(point.corrections)
+            groups[*same, held[same] // BLOCK].append(place)
+            held[same] += point.rows.stop - point.rows.start
+        for (limits, *_), points in groups.items():
+            rows = [self.points[place].rows for place in points]
+            if points[-1] - points[0] < len(points):
+                yield limits, points, slice(rows[0].start, rows[-1].stop)
+            else:
+                yield limits, points, np.concatenate([np.arange(each.start, each.stop) for each in rows])
 
     def _corrections(self, points: list[int], point: Whole) -> tuple[Whole, Whole, Sequence[Sequence[Correction]]]:
         """Each reading's point, as its place among these, and how many corrections have begun; and those of each."""

@@ -40,8 +40,8 @@ class Record:
     numbered: Bools
     """Whether the producer gave the frame a number of its own."""
     values: Floats
-    names: Mapping[str, Sequence[str | None]]
-    """The texts; the last is None, which -1 leads to."""
+    names: Mapping[str, Sequence[str]]
+    """The texts that there are."""
 
     @classmethod
     def of(cls, rows: pa.Table) -> Record:
@@ -55,6 +55,10 @@ class Record:
 
     def __getitem__(self, name: str) -> Whole:
         return self.columns[name]
+
+    def texts(self, name: str, codes: Whole) -> list[str]:
+        """Of codes of that column that are not null."""
+        return [self.names[name][code] for code in codes.tolist()]
 
 
 @dataclass(frozen=True)
@@ -171,14 +175,14 @@ def changes(*columns: NDArray[Any]) -> Bools:
     return differs
 
 
-def _codes(texts: pa.ChunkedArray) -> tuple[Whole, Sequence[str | None]]:
+def _codes(texts: pa.ChunkedArray) -> tuple[Whole, Sequence[str]]:
     encoded = texts.combine_chunks().dictionary_encode()
     names = np.array(encoded.dictionary.to_pylist(), object)
     order = np.argsort(names)
     rank = np.empty(len(names) + 1, np.int64)
     rank[order], rank[-1] = np.arange(len(names)), -1
     codes = rank[encoded.indices.fill_null(len(names)).to_numpy()]
-    return codes, [*names[order].tolist(), None]
+    return codes, names[order].tolist()
 
 
 def known(column: pa.ChunkedArray) -> Bools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from barograph.metrics import Metric
@@ -22,6 +22,8 @@ FEW_CADENCES = 3
 """A device that speaks less often than so many times in LONGEST_GAP is not missed by default."""
 COPIES = 60.0
 """Seconds within which copies of a frame are compared, and frames that collide moved apart."""
+
+ANY = (float("-inf"), float("inf"))
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Limits:
     def looks_around(self) -> float:
         """Seconds; readings further apart than this have nothing to do with each other."""
         return self.looks_back + self.looks_ahead
+
+    @property
+    def of_any_range(self) -> Limits:
+        """The same for points that differ in their ranges alone: each of its values is judged by its own."""
+        return replace(self, valid=self.valid and ANY, expected=self.expected and ANY)
 
 
 def limits(metric: str, cadence: float, point: Point | None = None) -> Limits:

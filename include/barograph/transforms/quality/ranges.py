@@ -5,6 +5,8 @@ QARTOD test 4 (gross range), with the sensor's limits for FAIL and those of the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,13 +14,18 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def outside(values: Floats, low: float | None, high: float | None) -> Bools:
+def ranges(asked: Iterable[tuple[float | None, float | None] | None]) -> tuple[Floats, Floats]:
+    """Lower and upper limits; infinite where there is none."""
+    known = [each or (None, None) for each in asked]
+    return (
+        np.array([-np.inf if low is None else low for low, _ in known], float),
+        np.array([np.inf if high is None else high for _, high in known], float),
+    )
+
+
+def outside(values: Floats, low: Floats, high: Floats) -> Bools:
     """Beyond a limit; what has no value is not."""
-    beyond = np.zeros(len(values), bool)
-    if low is not None:
-        beyond |= values < low
-    if high is not None:
-        beyond |= values > high
+    beyond: Bools = (values < low) | (values > high)
     return beyond
 
 

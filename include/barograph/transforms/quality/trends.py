@@ -52,7 +52,7 @@ def recovering(times: Whole, fast: Flags, recovery: float) -> Flags:
     return flags
 
 
-def stuck(times: Whole, raw: Floats, asked: Flat, coarse: float | None, rails: tuple[float, float] | None) -> Flags:
+def stuck(times: Whole, raw: Floats, asked: Flat, coarse: float | None, rails: tuple[Floats, Floats] | None) -> Flags:
     """SUSPECT from when the sensor has said the same for the asked time, at least FEWEST times.
 
     A sensor of coarse resolution may rightly be constant for hours: a value that is a multiple of `coarse` may be all

@@ -98,11 +98,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Readings:
-    """Readings of points of which the same is asked, in the order of point and time; nan where there is no value."""
+    """Readings of points of which the same is asked but for ranges, in the order of point and time; nan: no value."""
 
     times: Whole
     """On the `timeline` of all the points."""
     raw: Floats
+    valid: tuple[Floats, Floats]
+    expected: tuple[Floats, Floats]
+    """Lower and upper limits of each, if there are any."""
     point: Whole
     begun: Whole
     """How many of the corrections of a point have begun."""
@@ -120,7 +123,7 @@ def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
     if limits.error_codes:
         verdict.mark("error_code", is_code(raw, limits.error_codes), FAIL)
     if limits.valid:
-        verdict.mark("out_of_range", outside(raw, *limits.valid), FAIL)
+        verdict.mark("out_of_range", outside(raw, *readings.valid), FAIL)
     usable = ~np.isnan(raw) & (verdict.worst < FAIL)
     values = raw
     if readings.corrections:
@@ -130,33 +133,35 @@ def judge(readings: Readings, limits: Limits, verdict: Verdict) -> Floats:
             here = readings.begun == begun
             known = as_of(begun, raw, readings.point, readings.corrections)
             found = Verdict.none_yet(len(raw))
-            _compare(readings.times, raw, known, usable & ~np.isnan(known), limits, found)
+            _compare(readings, known, usable & ~np.isnan(known), limits, found)
             values[here] = known[here]
             verdict.take(found, here)
         verdict.note("out_of_range", np.isnan(values) & ~np.isnan(raw), FAIL)
     else:
-        _compare(readings.times, raw, values, usable, limits, verdict)
+        _compare(readings, values, usable, limits, verdict)
     if limits.expected:
-        verdict.mark("unexpected", outside(values, *limits.expected) & (verdict.worst < FAIL), SUSPECT)
+        verdict.mark("unexpected", outside(values, *readings.expected) & (verdict.worst < FAIL), SUSPECT)
     if limits.gap:
         verdict.note("after_gap", moments.after_gap(readings.times, limits.gap))
     return values
 
 
-def _compare(times: Whole, raw: Floats, values: Floats, usable: Bools, limits: Limits, verdict: Verdict) -> None:
+def _compare(readings: Readings, values: Floats, usable: Bools, limits: Limits, verdict: Verdict) -> None:
     """The tests that look at the readings before and after one."""
     places: Whole | slice = slice(None) if usable.all() else np.flatnonzero(usable)
-    times = times[places]
+    times = readings.times[places]
     if limits.spike:
         found = spikes(times, values[places], limits.spike)
         verdict.add("spike", found, places)
         alone = found >= SUSPECT
         if alone.any():
-            places, times = np.arange(len(raw))[places][~alone], times[~alone]
+            places, times = np.arange(len(values))[places][~alone], times[~alone]
     if limits.rate:
         fast = trends.too_fast(times, values[places], limits.rate, limits.resolution)
         verdict.add("too_fast", fast, places)
         if limits.recovery and (fast == SUSPECT).any():
             verdict.add("recovering", trends.recovering(times, fast, limits.recovery), places)
     if limits.flat:
-        verdict.add("stuck", trends.stuck(times, raw[places], limits.flat, limits.coarse, limits.valid), places)
+        low, high = readings.valid
+        rails = (low[places], high[places]) if limits.valid else None
+        verdict.add("stuck", trends.stuck(times, readings.raw[places], limits.flat, limits.coarse, rails), places)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.transforms.quality.drawn import NOON, a_record, reasons
@@ -72,14 +73,19 @@ def of_many(seed):
 
 
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_what_is_judged_together_has_the_flags_it_has_alone(seed):
+@given(seed=st.integers(0, 10**6), block=st.sampled_from([1, 60, 300, cleaning.BLOCK]))
+def test_what_is_judged_together_has_the_flags_it_has_alone(seed, block):
+    """However many of them are judged at once."""
     record = of_many(seed)
     devices = np.array(record["device"].to_pylist(), object)
     parts = [np.isin(devices, [names] if names == "stranger" else list(names)) for names in ALONE]
     expected = [row for part in parts if part.any() for row in flags_of(cleaning.judged(record.filter(part), WHERE))]
 
-    assert sorted(expected) == flags_of(cleaning.judged(record, WHERE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cleaning, "BLOCK", block)
+        found = flags_of(cleaning.judged(record, WHERE))
+
+    assert sorted(expected) == found
 
 
 def test_those_who_are_judged_together_have_a_bit_of_everything():
