@@ -183,18 +183,23 @@ class _Refining:
 
     def _alike(self) -> Iterable[tuple[Limits, list[int], slice | Whole]]:
         """Points of which the same is asked but for ranges, calibrated ones by themselves, and their readings."""
-        groups: dict[tuple[Limits, bool, int], list[int]] = defaultdict(list)
-        held: dict[tuple[Limits, bool], int] = defaultdict(int)
+        groups: dict[tuple[Limits, bool], list[int]] = defaultdict(list)
         for place, (point, limits) in enumerate(zip(self.points, self.limits, strict=True)):
-            same = limits.of_any_range, bool(point.corrections)
-            groups[*same, held[same] // BLOCK].append(place)
-            held[same] += point.rows.stop - point.rows.start
-        for (limits, *_), points in groups.items():
-            rows = [self.points[place].rows for place in points]
-            if points[-1] - points[0] < len(points):
-                yield limits, points, slice(rows[0].start, rows[-1].stop)
-            else:
-                yield limits, points, np.concatenate([np.arange(each.start, each.stop) for each in rows])
+            groups[limits.of_any_range, bool(point.corrections)].append(place)
+        for (limits, _), alike in groups.items():
+            for points in self._blocks(alike):
+                rows = [self.points[place].rows for place in points]
+                if points[-1] - points[0] < len(points):
+                    yield limits, points, slice(rows[0].start, rows[-1].stop)
+                else:
+                    yield limits, points, np.concatenate([np.arange(each.start, each.stop) for each in rows])
+
+    def _blocks(self, points: list[int]) -> Iterable[list[int]]:
+        """These points, a BLOCK of readings at a time."""
+        rows = [self.points[place].rows for place in points]
+        before = np.cumsum([0, *(each.stop - each.start for each in rows[:-1])])
+        edges = [*np.flatnonzero(changes(before // BLOCK)).tolist(), len(points)]
+        return (points[first:end] for first, end in pairwise(edges))
 
     def _corrections(self, points: list[int], point: Whole) -> tuple[Whole, Whole, Sequence[Sequence[Correction]]]:
         """Each reading's point, as its place among these, and how many corrections have begun; and those of each."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from barograph.metrics import Metric
 from barograph.metrics import metric as metric_named
@@ -69,7 +69,7 @@ class Limits:
         """Seconds; readings further apart than this have nothing to do with each other."""
         return self.looks_back + self.looks_ahead
 
-    @property
+    @cached_property
     def of_any_range(self) -> Limits:
         """The same for points that differ in their ranges alone: each of its values is judged by its own."""
         return replace(self, valid=self.valid and ANY, expected=self.expected and ANY)
