@@ -69,6 +69,14 @@ class SinkError(BarographError):
     """InfluxDB refused or did not take points; nothing already sent is harmed by sending again."""
 
 
+class TargetError(BarographError):
+    """A further target does not take what it is sent now: its position stays, and it is caught up later."""
+
+
+class TargetRefused(TargetError):
+    """A further target will never take it as it is: it is stopped until a person has looked."""
+
+
 class ReportError(BarographError):
     """A report cannot be made or found."""
 

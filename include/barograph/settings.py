@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from barograph import documents
+from barograph.destinations import Target, checked
 from barograph.errors import SettingsError
 from barograph.registry import Slug
 
@@ -258,6 +259,14 @@ class Settings(BaseSettings):
     collector: CollectorSettings = CollectorSettings()
     backups: BackupSettings = BackupSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    targets: list[Target] = []
+    """Where refined readings, windows and alarms go besides InfluxDB; docs/targets.md."""
+
+    @model_validator(mode="after")
+    def _targets_apart(self) -> Self:
+        ours = {*self.kafka.topics, self.kafka.rejects, self.kafka.operations}
+        checked(self.targets, self.kafka.brokers, ours)
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -69,7 +69,7 @@ def as_json(out: BinaryIO, schema: pa.Schema) -> Iterator[Write]:
     def write(table: pa.Table) -> None:
         for batch in table.to_batches(max_chunksize=10_000):
             for row in batch.to_pylist():
-                out.write(json.dumps(_plain(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+                out.write(json.dumps(plain(row), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
     yield write
 
@@ -96,7 +96,7 @@ def _cells(column: Any) -> Any:
         return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         told = [None if cell is None else cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-                for cell in (_plain(cell) for cell in column.to_pylist())]  # fmt: skip
+                for cell in (plain(cell) for cell in column.to_pylist())]  # fmt: skip
         column, kind = pa.array(told, pa.string()), pa.string()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         begins = pc.match_substring_regex(column, r"^[=+\-@\t\r]")
@@ -104,7 +104,8 @@ def _cells(column: Any) -> Any:
     return column
 
 
-def _plain(fact: Any) -> Any:
+def plain(fact: Any) -> Any:
+    """A cell as JSON has it: times as ISO 8601, bytes as hex, no number that is none."""
     match fact:
         case bytes():
             return fact.hex()
@@ -115,9 +116,9 @@ def _plain(fact: Any) -> Any:
         case float() if not math.isfinite(fact):
             return None
         case Mapping():
-            return {str(name): _plain(inner) for name, inner in fact.items()}
+            return {str(name): plain(inner) for name, inner in fact.items()}
         case list() | tuple():
-            return [_plain(inner) for inner in fact]
+            return [plain(inner) for inner in fact]
         case None | bool() | int() | float() | str():
             return fact
     return str(fact)

@@ -30,7 +30,7 @@ HOMES = {
     "yaml": {"documents.py", "cli/config.py"},
     "matplotlib": {"reports/"},
     "jinja2": {"reports/", "barograph_airflow/ui/"},
-    "httpx": {"stack/airflow_api.py"},
+    "httpx": {"stack/airflow_api.py", "targets/webhook.py"},
     "airflow": {"barograph_airflow/", "dags/"},
 }
 """One library has one home."""

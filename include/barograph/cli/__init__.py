@@ -11,7 +11,7 @@ from rich.console import Console
 from barograph.errors import BarographError
 
 NOUNS = (
-    "status", "doctor", "demo", "sim", "collect", "devices", "drain", "refine", "settle", "report",
+    "status", "doctor", "demo", "sim", "collect", "devices", "drain", "refine", "distribute", "settle", "report",
     "archive", "rejects", "sql", "export", "backup", "influx", "config", "sniff", "decode", "stack",
 )  # fmt: skip
 """In the order of the help. Each module's `register` adds its commands; heavy imports wait inside the functions."""

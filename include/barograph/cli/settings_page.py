@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from barograph import settings
+from barograph import destinations, settings
+from barograph.destinations import Destination, KafkaTarget, ParquetTarget, WebhookTarget
 from barograph.settings import PREFIX, Section, Settings
 
 INTRODUCTION = """\
@@ -37,11 +39,17 @@ anything starts. `barograph reload` reads sites again, not settings: those are r
 
 
 def page() -> str:
-    said = documented(Path(settings.__file__).read_text(encoding="utf-8"))
+    said: dict[tuple[str, str], str] = {}
+    for module in (settings, destinations):
+        said |= documented(inspect.getsource(module))
     parts = [INTRODUCTION, *_table("Of the whole deployment", Settings, said, "")]
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             parts += _table(f"`{name}`", field.annotation, said, f"{name}.")
+    parts += _table("Each of `targets`", Destination, said, "")
+    for kind in (KafkaTarget, ParquetTarget, WebhookTarget):
+        [word] = get_args(kind.model_fields["kind"].annotation)
+        parts += _table(f"Also each of `targets` with kind `{word}`", kind, said, "", without=Destination)
     return "\n".join(parts)
 
 
@@ -58,22 +66,30 @@ def documented(source: str) -> dict[tuple[str, str], str]:
     return said
 
 
-def _table(title: str, model: type[BaseModel], said: dict[tuple[str, str], str], prefix: str) -> Iterator[str]:
+def _table(
+    title: str,
+    model: type[BaseModel],
+    said: dict[tuple[str, str], str],
+    prefix: str,
+    without: type[BaseModel] = BaseModel,
+) -> Iterator[str]:
     yield f"## {title}\n"
     yield "| setting | default | |\n|---|---|---|"
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             continue
-        text = said.get((model.__name__, name), "")
-        yield f"| `{prefix}{name}` | {_default(field)} | {_cell(f'{text} {_choices(field.annotation)}'.strip())} |"
+        if name in without.model_fields:
+            continue
+        text = f"{said.get((model.__name__, name), '')} {_choices(field.annotation)}"
+        yield f"| `{prefix}{name}` | {_default(name, field)} | {_cell(text.strip())} |"
     yield ""
 
 
-def _default(field: FieldInfo) -> str:
+def _default(name: str, field: FieldInfo) -> str:
     if field.is_required():
-        return f"`{PREFIX}HOME`"
+        return f"`{PREFIX}HOME`" if name == "home" else "required"
     default = field.default
-    if default is None:
+    if default is None or default == [] or default == {}:
         return "none"
     if isinstance(default, bool):
         return str(default).lower()

@@ -69,11 +69,12 @@ def changed(places: Places, touched: Sequence[Window]) -> list[Window]:
 
 @contextmanager
 def refine(
-    spark: SparkSession, archive: Archive, places: Places, touched: Sequence[Window]
+    spark: SparkSession, archive: Archive, places: Places, touched: Sequence[Window], known: int | None = None
 ) -> Iterator[tuple[DataFrame, DataFrame]]:
-    """Refined readings of the touched ranges, and every sliding window that has one of them in it."""
+    """Refined readings of the touched ranges, and every sliding window that has one of them in it; see `refined`."""
     reach = timedelta(seconds=places.longest_window)
-    near = refined(spark, archive, places, merged(window.widened(reach, reach) for window in touched))
+    around = merged(window.widened(reach, reach) for window in touched)
+    near = refined(spark, archive, places, around, known=known)
     near.persist()
     try:
         yield (

@@ -17,6 +17,7 @@ from barograph import kafka, registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest import late
+from barograph.ingest.distribute import begin, distribute
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
 from barograph.ingest.identify import identify
 from barograph.ingest.judge import RuleBook, judge
@@ -72,6 +73,7 @@ def ingest(
         archive.create(spark)
         adopt(settings, ledger, archive)
         work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), book)
+        begin(settings, engine)
         own = ledger.of_run(dag_id, run_id)
         summaries = [_complete(work, batch) for batch in ledger.unfinished() if own is None or batch.batch < own.batch]
         if own is None:
@@ -110,6 +112,9 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
         )  # fmt: skip
         facts.update(identify(work.archive, work.places, work.engine, batch, touched))
     work.ledger.note(batch.batch, done=True)
+    if work.settings.targets:
+        with _step(work, batch, steps, "distribute") as facts:
+            facts.update(distribute(work.settings, work.spark, work.archive, work.places, work.engine))
     operations(work.settings, work.ledger, batch, steps)
     return BatchSummary(batch.batch, batch.counts or {}, round(time.monotonic() - started, 3), steps)
 

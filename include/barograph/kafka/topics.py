@@ -12,6 +12,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 from kafka.protocol.consumer import OffsetSpec
 
+from barograph.destinations import KafkaTarget
 from barograph.errors import ServiceUnavailable
 from barograph.kafka.connections import Clients, no_topic, translated
 from barograph.settings import Settings
@@ -34,6 +35,7 @@ def create_topics(settings: Settings) -> list[str]:
         **dict.fromkeys(settings.kafka.topics, settings.kafka.partitions),
         settings.kafka.rejects: 1,
         settings.kafka.operations: 1,
+        **dict.fromkeys(_of_targets(settings), settings.kafka.partitions),
     }
     config = {
         "retention.ms": str(settings.kafka.retention_hours * 3_600_000),
@@ -54,6 +56,12 @@ def create_topics(settings: Settings) -> list[str]:
                 admin.create_topics(missing, wait_for_metadata=True)
         admin.wait_for_topics(list(wanted))
     return sorted(missing)
+
+
+def _of_targets(settings: Settings) -> list[str]:
+    """Topics that further targets write to on our own brokers."""
+    ours = [target for target in settings.targets if isinstance(target, KafkaTarget) and not target.brokers]
+    return [target.topic(what) for target in ours for what in target.what]
 
 
 def offsets(settings: Settings, topics: Sequence[str]) -> list[PartitionOffsets]:

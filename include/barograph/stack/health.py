@@ -21,6 +21,7 @@ from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
 from barograph.state import engine, stale, tables
 from barograph.state.ledger import Ledger
+from barograph.state.targets import Positions
 from barograph.windows import iso
 
 RUNS_SHOWN = 3
@@ -206,6 +207,22 @@ def _batch(settings: Settings, now: datetime) -> Iterator[Answer]:
     yield Answer("ingest", "last batch", balanced and not late and not latest.gaps, found, facts)
 
 
+def _targets(settings: Settings, now: datetime) -> Iterator[Answer]:
+    for target in settings.targets:
+        positions = Positions(engine.connect(settings))
+        place = positions.of(target.name)
+        if place is None:
+            yield Answer("target", target.name, None, "unknown: it has not begun; the next `ingest` begins it")
+            continue
+        batches, changes = positions.behind(place)
+        found = f"{batches:,} batches and {changes:,} alarms behind"
+        if place.error:
+            then = f"; then: barograph distribute --target {target.name}" if place.stopped else ""
+            found = f"{'stopped' if place.stopped else 'down'}, {found}: {place.error}{then}"
+        facts = {"batch": place.batch, "batches": batches, "alarms": changes, "stopped": place.stopped}
+        yield Answer("target", target.name, not place.error, found, facts)
+
+
 def _dags(settings: Settings, now: datetime) -> Iterator[Answer]:
     with Airflow.of(settings) as airflow:
         for problem in airflow.import_errors():
@@ -266,6 +283,7 @@ PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
     "collector": _collector,
     "ingest": _batch,
     "influxdb": _influxdb,
+    "target": _targets,
     "airflow": _dags,
     "alarm": _alarms,
     "report": _report,

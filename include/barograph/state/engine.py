@@ -13,10 +13,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from barograph.errors import ServiceUnavailable, WriterBusy
 from barograph.settings import Settings
 
+CONNECTION = {"connect_timeout": 10, "options": "-c timezone=utc", "application_name": "barograph"}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -43,8 +45,13 @@ def _engine(address: URL) -> Engine:
         pool_size=1,
         max_overflow=1,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "options": "-c timezone=utc", "application_name": "barograph"},
+        connect_args=CONNECTION,
     )
+
+
+def apart(engine: Engine) -> Engine:
+    """The same database, a connection for whoever asks: for more locks at a time than the two connections allow."""
+    return create_engine(engine.url, poolclass=NullPool, connect_args=CONNECTION)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Engine, Row, cast, insert, select, text, update
+from sqlalchemy import Engine, Row, cast, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from barograph.state.tables import batch_ids, batches
@@ -180,6 +181,25 @@ class Ledger:
         with self.engine.connect() as connection:
             rows = connection.execute(select(batches).where(*conditions).order_by(order).limit(limit))
             return [_batch(row) for row in rows]
+
+
+DEAD_AFTER = timedelta(hours=1)
+"""A replay that was killed before it had chosen anything is only a number; by then nobody works on it any more."""
+
+
+def finished(engine: Engine, above: int, limit: int | None = None) -> list[Batch]:
+    """Finished batches of all writers above a number, in their order, up to the first that is still being worked on."""
+    newest = select(func.max(batches.c.horizon)).where(batches.c.done).scalar_subquery()
+    dead = (
+        batches.c.expected.is_(None)
+        & ~batches.c.steps.has_key("choice")
+        & batches.c.writer.like("replay:%")
+        & (batches.c.horizon < newest - DEAD_AFTER)
+    )
+    wanted = select(batches).where(batches.c.batch > above, batches.c.done | ~dead).order_by(batches.c.batch)
+    with engine.connect() as connection:
+        found = [_batch(row) for row in connection.execute(wanted.limit(limit))]
+    return list(takewhile(lambda batch: batch.done, found))
 
 
 def _batch(row: Row[Any]) -> Batch:

@@ -71,9 +71,11 @@ alarms = Table(
     Column("state", String, nullable=False, comment="open, cleared, withdrawn"),
     Column("historical", Boolean, nullable=False, comment="recorded; nobody was notified"),
     Column("message", String, nullable=False, server_default=""),
+    Column("change", BigInteger, nullable=False, comment="numbered by a trigger: began, state, end or start changed"),
     UniqueConstraint("rule", "device", "metric", "opened"),
 )
 Index("alarms_by_time", alarms.c.opened)
+Index("alarms_by_change", alarms.c.change)
 
 alarm_events = Table(
     "alarm_events",
@@ -110,6 +112,17 @@ stale_days = Table(
     Column("why", String, primary_key=True),
     Column("batch", BigInteger, nullable=False, comment="the last that touched it"),
     Column("settled", Boolean, nullable=False, server_default="false", comment="only the report is still of before"),
+)
+
+target_positions = Table(
+    "target_positions",
+    metadata,
+    Column("target", String, primary_key=True),
+    Column("batch", BigInteger, nullable=False, comment="the last that was delivered whole"),
+    Column("until", DateTime(timezone=True), comment="up to which event time the next one was delivered already"),
+    Column("change", BigInteger, nullable=False, comment="the last change of an alarm that was delivered"),
+    Column("error", String, comment="why the last attempt came to nothing"),
+    Column("stopped", Boolean, nullable=False, server_default="false", comment="until a person has looked"),
 )
 
 backups = Table(

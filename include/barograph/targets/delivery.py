@@ -1,0 +1,218 @@
+"""Deliver what lies between each target's position and the newest batch, in order; then note the position.
+
+    alarms that changed ─► every target
+    batch 17 ─► stretch 14:00 to 14:15 ─► readings, windows ─► every target that is there ─► its position
+
+A target that is down keeps its position and costs the others nothing but its timeout. One that refuses what it is sent
+is stopped: nothing is passed over in silence. A batch is made out once, however many targets are due for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from barograph.destinations import KafkaTarget, ParquetTarget, Target
+from barograph.errors import BarographError, TargetError, TargetRefused, WriterBusy
+from barograph.settings import Settings
+from barograph.state.ledger import Batch
+from barograph.state.targets import Position, Positions
+from barograph.targets.kafka import KafkaSender
+from barograph.targets.parcels import Content, Parcel, Sender, of_alarms, of_batch, remaining
+from barograph.targets.parquet import ParquetSender
+
+BATCHES = 10
+"""Of one target in one run; the rest waits for the next."""
+SECONDS = 20.0
+"""After this long nothing more is begun in a run."""
+ALARMS = 500
+"""Changes of alarms that are sent at once."""
+WORDS = 1000
+"""Characters of an error that are remembered."""
+
+Contents = Callable[[Batch], AbstractContextManager[Content]]
+"""What a batch says; from Spark, so it is asked for only when a target is there to take it."""
+Open = Callable[[Settings, Target], Sender]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a run did for one target, and how it is now."""
+
+    target: str
+    rows: int
+    batches_behind: int
+    alarms_behind: int
+    error: str | None
+    stopped: bool
+
+    @property
+    def well(self) -> bool:
+        return self.error is None
+
+
+@dataclass
+class _Course:
+    """One target during a run."""
+
+    target: Target
+    positions: Positions
+    place: Position
+    sender: Sender | None = None
+    rows: int = 0
+    error: str | None = None
+    stopped: bool = False
+    due: list[Batch] = field(default_factory=list)
+
+    @property
+    def goes_on(self) -> bool:
+        return self.error is None
+
+    def send(self, parcel: Parcel) -> None:
+        assert self.sender is not None
+        self.sender.send(parcel)
+        self.rows += parcel.table.num_rows
+
+    def note(self, **facts: Any) -> None:
+        self.positions.note(self.target.name, **facts)
+
+
+def opened(settings: Settings, target: Target) -> Sender:
+    """Raises TargetError."""
+    if isinstance(target, KafkaTarget):
+        return KafkaSender(settings, target)
+    if isinstance(target, ParquetTarget):
+        return ParquetSender(settings, target)
+    from barograph.targets.webhook import WebhookSender  # its client costs a tenth of a second, wanted or not
+
+    return WebhookSender(settings, target)
+
+
+def distribute(
+    settings: Settings,
+    positions: Positions,
+    chosen: Sequence[Target],
+    contents: Contents,
+    by_hand: bool = False,
+    open_: Open = opened,
+) -> list[Delivered]:
+    """One run. Targets that are stopped are tried only `by_hand`. What a target does to us is told, never raised."""
+    enough = time.monotonic() + SECONDS
+    with ExitStack() as stack:
+        courses = [course for target in chosen if (course := _course(positions, target, stack, by_hand)) is not None]
+        for course in courses:
+            with _minded(course):
+                _begin(settings, course, stack, open_)
+                _alarms(course, enough)
+        # Targets that are at one place share what a batch says; one that is behind takes its own batches first.
+        for batch in _in_order(courses):
+            takers = [course for course in courses if course.goes_on and batch in course.due]
+            if takers and time.monotonic() < enough:
+                _batch(batch, takers, contents, enough)
+        sent = {course.target.name: course.rows for course in courses}
+        return [_told(positions, target, sent.get(target.name, 0)) for target in chosen]
+
+
+def _course(positions: Positions, target: Target, stack: ExitStack, by_hand: bool) -> _Course | None:
+    """None where another process serves it, or a person has to look first."""
+    try:
+        stack.enter_context(positions.lock(target.name))
+    except WriterBusy:
+        log.info("target_busy", target=target.name)
+        return None
+    positions.begin(target.name, first=target.begin == "first")
+    place = positions.of(target.name)
+    assert place is not None
+    if place.stopped and not by_hand:
+        log.error("target_stopped", target=target.name, error=place.error)
+        return None
+    return _Course(target, positions, place)
+
+
+@contextmanager
+def _minded(course: _Course) -> Iterator[None]:
+    """What the target says ends its run, and no other's."""
+    try:
+        yield
+    except TargetError as error:
+        course.error, course.stopped = str(error)[:WORDS], isinstance(error, TargetRefused)
+        log.error("target_refused" if course.stopped else "target_down", target=course.target.name, error=course.error)
+        course.note(error=course.error, stopped=course.stopped)
+
+
+def _begin(settings: Settings, course: _Course, stack: ExitStack, open_: Open) -> None:
+    """Find what is due, and open the target if anything is."""
+    batch, change = course.positions.newest()
+    if wants_rows(course.target):
+        course.due = course.positions.batches(course.place.batch, BATCHES)
+    elif batch > course.place.batch:
+        course.note(batch=batch)
+    if "alarms" not in course.target.what and change > course.place.change:
+        course.note(change=change)
+    if course.due or _changes(course, course.place.change):
+        course.sender = open_(settings, course.target)
+        stack.callback(course.sender.close)
+    elif course.place.error:
+        course.note(error=None, stopped=False)
+
+
+def _alarms(course: _Course, enough: float) -> None:
+    after = course.place.change
+    while time.monotonic() < enough and (changed := _changes(course, after)):
+        course.send(of_alarms(after, changed))
+        after = changed[-1]["change"]
+        course.note(change=after, error=None, stopped=False)
+
+
+def _changes(course: _Course, after: int) -> list[dict[str, Any]]:
+    return course.positions.changes(after, ALARMS) if "alarms" in course.target.what else []
+
+
+def _batch(batch: Batch, takers: Sequence[_Course], contents: Contents, enough: float) -> None:
+    try:
+        with contents(batch) as content:
+            for course in takers:
+                with _minded(course):
+                    _deliver(batch, course, content, enough)
+    except BarographError as error:
+        # What makes a batch out is ours, not theirs: it is said of each, and the next run tries again.
+        for course in takers:
+            with _minded(course):
+                raise TargetError(f"batch {batch.batch} could not be made out: {error}") from error
+
+
+def _deliver(batch: Batch, course: _Course, content: Content, enough: float) -> None:
+    # Only the first batch that is due can have been delivered in part.
+    until = course.place.until if batch == course.due[0] else None
+    for stretch in remaining(content.stretches, until):
+        if time.monotonic() > enough:
+            course.due = []  # what follows must not overtake it
+            return
+        for what in course.target.what:
+            if what != "alarms":
+                course.send(of_batch(what, batch.batch, stretch, content.rows(what, stretch)))
+        course.note(until=stretch.end, error=None, stopped=False)
+    course.note(batch=batch.batch, until=None, error=None, stopped=False)
+
+
+def _in_order(courses: Sequence[_Course]) -> list[Batch]:
+    due = {batch.batch: batch for course in courses for batch in course.due}
+    return [due[number] for number in sorted(due)]
+
+
+def wants_rows(target: Target) -> bool:
+    return any(what != "alarms" for what in target.what)
+
+
+def _told(positions: Positions, target: Target, rows: int) -> Delivered:
+    place = positions.of(target.name)
+    assert place is not None
+    batches, changes = positions.behind(place)
+    return Delivered(target.name, rows, batches, changes, place.error, place.stopped)

@@ -1,0 +1,95 @@
+"""What targets are sent. Every name follows from the ledger and the record alone, so a repeat is known as one.
+
+readings/000000000017-20261127T140000.000000Z                                     a stretch of what batch 17 changed
+windows/000000000017/fridge-1/temperature/2026-11-27T14:00:00.000000Z             one window of it, by its start
+alarms/000000000042                                                               the 42nd change of an alarm
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from barograph.destinations import What
+from barograph.windows import Window, iso
+from barograph.writing import plain
+
+TIME = pa.timestamp("us", "UTC")
+ALARMS = pa.schema(
+    [
+        ("change", pa.int64()),
+        *((name, pa.string()) for name in ("site", "rule", "rule_version", "severity", "device", "metric")),
+        ("limit", pa.float64()), ("value", pa.float64()),
+        *((name, TIME) for name in ("started", "opened", "cleared")),
+        ("state", pa.string()), ("historical", pa.bool_()), ("message", pa.string()),
+    ]
+)  # fmt: skip
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one batch says, as the record was after it."""
+
+    stretches: Sequence[Window]
+    """Of event time, in order and without gaps: each is delivered on its own."""
+    rows: Callable[[What, Window], pa.Table]
+    """The readings with their time, or the windows with their start, in a stretch; by device, metric and time."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What is sent at once, and counts as delivered at once."""
+
+    what: What
+    name: str
+    batch: int | None
+    table: pa.Table
+
+    def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each row as JSON has it, with its identity."""
+        for row in self.table.to_pylist():
+            yield self._identity(row), {name: plain(fact) for name, fact in row.items()}
+
+    def _identity(self, row: Row) -> str:
+        if self.batch is None:
+            return f"{self.what}/{row['change']:012d}"
+        time = row["time" if self.what == "readings" else "start"]
+        return f"{self.what}/{self.batch:012d}/{row['device']}/{row['metric']}/{iso(time)}"
+
+
+def of_batch(what: What, batch: int, stretch: Window, table: pa.Table) -> Parcel:
+    began = stretch.start.astimezone(UTC)
+    return Parcel(what, f"{batch:012d}-{began:%Y%m%dT%H%M%S.%fZ}", batch, table)
+
+
+def of_alarms(after: int, changed: Sequence[Row]) -> Parcel:
+    """Named by where it begins, for an alarm that changes once more moves to the end."""
+    rows = [{name: row[name] for name in ALARMS.names} for row in changed]
+    return Parcel("alarms", f"{after + 1:012d}", None, pa.Table.from_pylist(rows, ALARMS))
+
+
+def as_json(fact: Any) -> bytes:
+    return json.dumps(fact, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def remaining(stretches: Sequence[Window], until: datetime | None) -> list[Window]:
+    """What of a batch is not delivered yet."""
+    if until is None:
+        return list(stretches)
+    return [Window(max(each.start, until), each.end) for each in stretches if each.end > until]
+
+
+class Sender(Protocol):
+    """One open target. Used in a `with`."""
+
+    def send(self, parcel: Parcel) -> None:
+        """Returns when the target has all of it. Raises TargetError, TargetRefused."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,177 @@
+"""What lies between a position and the newest batch is delivered in order, and nothing is passed over."""
+
+import pytest
+from tests.unit.targets.courses import Contents, Memory, Sink, a_target, an_alarm
+
+from barograph.errors import JobFailed, TargetError, TargetRefused
+from barograph.settings import Settings
+from barograph.state.targets import Position
+from barograph.targets import delivery
+from barograph.targets import distribute as run
+
+
+def distribute(tmp_path, positions, sinks, *targets, contents=None, **options):
+    def open_(settings, target):
+        sink = sinks[target.name]
+        if isinstance(sink, Exception):
+            raise sink
+        return sink
+
+    targets = targets or (a_target(begin="first"),)
+    return run(Settings(home=tmp_path), positions, targets, contents or Contents(), open_=open_, **options)
+
+
+def names(*batches, part="00"):
+    return [f"readings/{batch:012d}-20261122T12{batch:02d}{part}.000000Z" for batch in batches]
+
+
+def test_batches_are_delivered_once_and_in_order(tmp_path):
+    positions, sink = Memory(batches=3), Sink()
+
+    for _ in range(2):
+        [told] = distribute(tmp_path, positions, {"lake": sink})
+
+    assert names(1, 2, 3) == sink.taken
+    assert (0, True) == (told.batches_behind, told.well)
+
+
+def test_a_new_target_gets_what_comes_from_now_on(tmp_path):
+    """A year of history is nothing that anybody expects of a new line in the settings."""
+    positions, sink = Memory(batches=3, alarms=[an_alarm(7)]), Sink()
+    target = a_target(what=("readings", "alarms"))
+    distribute(tmp_path, positions, {"lake": sink}, target)
+    positions.finished = Memory(batches=4).finished
+    positions.alarms.append(an_alarm(9))
+
+    distribute(tmp_path, positions, {"lake": sink}, target)
+
+    assert ["alarms/000000000008", *names(4)] == sink.taken
+
+
+def test_a_run_takes_so_many_batches_and_the_next_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(delivery, "BATCHES", 2)
+    positions, sink = Memory(batches=3), Sink()
+
+    [told] = distribute(tmp_path, positions, {"lake": sink})
+    assert (names(1, 2), 1) == (sink.taken, told.batches_behind)
+
+    distribute(tmp_path, positions, {"lake": sink})
+    assert names(1, 2, 3) == sink.taken
+
+
+def test_a_target_that_is_down_is_caught_up_and_the_others_do_not_wait(tmp_path):
+    positions, lake = Memory(batches=2), Sink()
+    both = [a_target(name, begin="first") for name in ("hook", "lake")]
+    told, _ = distribute(tmp_path, positions, {"hook": TargetError("nobody answers"), "lake": lake}, *both)
+    assert (2, "nobody answers", False) == (told.batches_behind, told.error, told.stopped)
+    assert names(1, 2) == lake.taken
+
+    hook = Sink()
+    told, _ = distribute(tmp_path, positions, {"hook": hook, "lake": lake}, *both)
+
+    assert names(1, 2) == hook.taken == lake.taken
+    assert (0, None) == (told.batches_behind, told.error)
+
+
+def test_nothing_overtakes_what_a_target_did_not_take(tmp_path):
+    positions, sink = Memory(batches=3), Sink()
+    [second] = names(2)
+    sink.answers[second] = TargetError("busy")
+    distribute(tmp_path, positions, {"lake": sink})
+    assert names(1) == sink.taken
+
+    sink.answers.clear()
+    distribute(tmp_path, positions, {"lake": sink})
+
+    assert names(1, 2, 3) == sink.taken
+
+
+def test_a_batch_is_made_out_once_for_all_and_not_at_all_for_who_is_down(tmp_path):
+    """It is Spark's work, and the greatest part of what a target costs."""
+    both, contents = [a_target(name, begin="first") for name in ("hook", "lake")], Contents()
+    distribute(tmp_path, Memory(batches=2), {"hook": Sink(), "lake": Sink()}, *both, contents=contents)
+    assert [1, 2] == contents.made_out
+
+    distribute(tmp_path, Memory(batches=2), dict.fromkeys(("hook", "lake"), TargetError("gone")), *both)
+
+    assert [1, 2] == contents.made_out
+
+
+def test_a_refusal_stops_the_target_until_a_person_has_looked(tmp_path):
+    """What it will never take must not be passed over, nor asked again every minute."""
+    positions, sink = Memory(batches=2), Sink()
+    sink.answers[names(1)[0]] = TargetRefused("400: no such column")
+    [told] = distribute(tmp_path, positions, {"lake": sink})
+    assert (True, 2) == (told.stopped, told.batches_behind)
+    sink.answers.clear()
+
+    distribute(tmp_path, positions, {"lake": sink})
+    assert [] == sink.taken
+
+    [told] = distribute(tmp_path, positions, {"lake": sink}, by_hand=True)
+    assert names(1, 2) == sink.taken
+    assert (False, None) == (told.stopped, told.error)
+
+
+def test_a_batch_that_was_delivered_in_part_goes_on_where_it_stood(tmp_path):
+    """A batch of a long outage may take longer than a run has."""
+    positions, sink, contents = Memory(batches=1), Sink(), Contents(parts=2)
+    [later] = names(1, part="30")
+    sink.answers[later] = TargetError("busy")
+    distribute(tmp_path, positions, {"lake": sink}, contents=contents)
+    assert (names(1), 0) == (sink.taken, positions.of("lake").batch)
+
+    sink.answers.clear()
+    distribute(tmp_path, positions, {"lake": sink}, contents=contents)
+
+    assert [*names(1), later] == sink.taken
+    assert Position("lake", 1, until=None) == positions.of("lake")
+
+
+def test_a_repeat_after_a_kill_has_the_same_names(tmp_path):
+    """Between delivery and position a process may end: the receiver must know the second for the first."""
+    sink, positions = Sink(), Memory(batches=2, alarms=[an_alarm(1)])
+    target = a_target(what=("readings", "alarms"), begin="first")
+    distribute(tmp_path, positions, {"lake": sink}, target)
+    positions.places.clear()
+
+    distribute(tmp_path, positions, {"lake": sink}, target)
+
+    assert sink.taken[:3] == sink.taken[3:]
+
+
+def test_a_target_that_another_process_serves_is_left_to_it(tmp_path):
+    positions, sink = Memory(batches=1), Sink()
+    positions.begin("lake", first=True)
+    positions.busy.add("lake")
+
+    [told] = distribute(tmp_path, positions, {"lake": sink})
+
+    assert ([], 1, None) == (sink.taken, told.batches_behind, told.error)
+
+
+def test_when_a_batch_cannot_be_made_out_nothing_is_raised_and_nothing_passed_over(tmp_path):
+    """`ingest` has done its work by then: it must not turn red for this."""
+
+    def contents(batch):
+        raise JobFailed("out of memory")
+
+    positions = Memory(batches=1)
+
+    [told] = distribute(tmp_path, positions, {"lake": Sink()}, contents=contents)
+
+    assert (1, False) == (told.batches_behind, told.stopped)
+    assert "out of memory" in told.error
+
+
+@pytest.mark.parametrize(("what", "expected"), [(("alarms",), (2, 0)), (("readings",), (0, 5))])
+def test_what_a_target_does_not_want_is_not_kept_for_it(tmp_path, what, expected):
+    """When it wants it one day, it gets what comes from then on."""
+    positions = Memory(batches=2, alarms=[an_alarm(5)])
+    sink = Sink()
+    sink.answers = dict.fromkeys([*names(1), "alarms/000000000001"], TargetError("busy"))
+
+    distribute(tmp_path, positions, {"lake": sink}, a_target(what=what, begin="first"))
+
+    place = positions.of("lake")
+    assert expected == (place.batch, place.change)
