@@ -49,8 +49,11 @@ KEPT = {
 
 def begin(settings: Settings, engine: Engine) -> None:
     """A new target gets what comes from now on, the batch that is about to be made too."""
+    if not settings.targets:
+        return
+    positions = Positions(engine)
     for target in settings.targets:
-        Positions(engine).begin(target.name, first=target.begin == "first")
+        positions.begin(target.name, first=target.begin == "first")
 
 
 def distribute(

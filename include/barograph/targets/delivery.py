@@ -141,7 +141,7 @@ def _minded(course: _Course) -> Iterator[None]:
     """What the target says ends its run, and no other's."""
     try:
         yield
-    except TargetError as error:
+    except BarographError as error:
         course.error, course.stopped = str(error)[:WORDS], isinstance(error, TargetRefused)
         log.error("target_refused" if course.stopped else "target_down", target=course.target.name, error=course.error)
         course.note(error=course.error, stopped=course.stopped)
@@ -191,14 +191,16 @@ def _batch(batch: Batch, takers: Sequence[_Course], contents: Contents, enough: 
 def _deliver(batch: Batch, course: _Course, content: Content, enough: float) -> None:
     # Only the first batch that is due can have been delivered in part.
     until = course.place.until if batch == course.due[0] else None
-    for stretch in remaining(content.stretches, until):
+    left = remaining(content.stretches, until)
+    for stretch in left:
         if time.monotonic() > enough:
             course.due = []  # what follows must not overtake it
             return
         for what in course.target.what:
             if what != "alarms":
                 course.send(of_batch(what, batch.batch, stretch, content.rows(what, stretch)))
-        course.note(until=stretch.end, error=None, stopped=False)
+        if stretch != left[-1]:
+            course.note(until=stretch.end, error=None, stopped=False)
     course.note(batch=batch.batch, until=None, error=None, stopped=False)
 
 

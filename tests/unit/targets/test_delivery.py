@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.targets.courses import Contents, Memory, Sink, a_target, an_alarm
 
-from barograph.errors import JobFailed, TargetError, TargetRefused
+from barograph.errors import JobFailed, SettingsError, TargetError, TargetRefused
 from barograph.settings import Settings
 from barograph.state.targets import Position
 from barograph.targets import delivery
@@ -148,6 +148,13 @@ def test_a_target_that_another_process_serves_is_left_to_it(tmp_path):
     [told] = distribute(tmp_path, positions, {"lake": sink})
 
     assert ([], 1, None) == (sink.taken, told.batches_behind, told.error)
+
+
+def test_a_target_that_is_set_up_wrongly_does_not_fail_the_batch(tmp_path):
+    """A certificate that is not there is found by the sender, long after the settings were read."""
+    [told] = distribute(tmp_path, Memory(batches=1), {"lake": SettingsError("kafka.cafile cannot be used")})
+
+    assert ("kafka.cafile cannot be used", False) == (told.error, told.stopped)
 
 
 def test_when_a_batch_cannot_be_made_out_nothing_is_raised_and_nothing_passed_over(tmp_path):
