@@ -30,6 +30,9 @@ ALARMS = pa.schema(
     ]
 )  # fmt: skip
 
+AT_ONCE = 5_000
+"""Rows that are Python's at a time: a window takes two kilobytes there."""
+
 Row = Mapping[str, Any]
 
 
@@ -54,8 +57,9 @@ class Parcel:
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Each row as JSON has it, with its identity."""
-        for row in self.table.to_pylist():
-            yield self._identity(row), {name: plain(fact) for name, fact in row.items()}
+        for piece in self.table.to_batches(max_chunksize=AT_ONCE):
+            for row in piece.to_pylist():
+                yield self._identity(row), {name: plain(fact) for name, fact in row.items()}
 
     def _identity(self, row: Row) -> str:
         if self.batch is None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator
+from itertools import count, islice
 from typing import Any
 
 import httpx
@@ -73,14 +74,17 @@ class WebhookSender:
 
 def posts(parcel: Parcel) -> Iterator[tuple[str, bytes]]:
     """(identity, body) of each POST."""
-    rows = [{"id": identity, **row} for identity, row in parcel.rows()]
+    rows = ({"id": identity, **row} for identity, row in parcel.rows())
     if parcel.what == "alarms":
         for row in rows:
             yield row["id"], _body(row["id"], parcel, [row])
         return
-    for number, start in enumerate(range(0, len(rows), ROWS)):
+    for number in count():
+        some = list(islice(rows, ROWS))
+        if not some:
+            return
         identity = f"{parcel.what}/{parcel.name}/{number}"
-        yield identity, _body(identity, parcel, rows[start : start + ROWS])
+        yield identity, _body(identity, parcel, some)
 
 
 def signature(key: bytes, body: bytes) -> str:
