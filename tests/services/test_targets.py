@@ -23,6 +23,7 @@ from barograph.stack import health
 from barograph.state import engine
 from barograph.state.ledger import Ledger, finished
 from barograph.state.targets import Positions
+from barograph.targets import delivery
 
 KEY = b"a key of the test"
 ALL = ["readings", "windows", "alarms"]
@@ -119,6 +120,7 @@ def table(tmp_path, what):
 
 def test_targets_that_were_down_or_killed_are_caught_up_and_nothing_is_doubled(river, receiver, tmp_path, monkeypatch):
     """Three batches: the webhook is away in the first, the process is killed in the second, the database restored."""
+    monkeypatch.setattr(delivery, "SECONDS", 300.0)  # a slow machine is no fault here
     receiver.answer = 503
     river.send([river.frame(1800 - 30 * n, 12.0, seq=n) for n in range(4)])
     [first] = river.ingest("1")

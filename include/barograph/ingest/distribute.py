@@ -103,7 +103,7 @@ def contents(
             with refine(spark, archive, places, touched, known=batch.batch) as (readings, windows):
                 rows = {"readings": readings, "windows": windows}
                 yield Content(
-                    stretches(hull, _minutes(readings)),
+                    stretches(hull, _minutes(readings), READINGS),
                     lambda what, stretch: _rows(rows[what], what, stretch),
                 )
         except PySparkException as error:
@@ -112,7 +112,7 @@ def contents(
     return of_batch
 
 
-def stretches(hull: Window, minutes: Sequence[tuple[datetime, int]], most: int = READINGS) -> list[Window]:
+def stretches(hull: Window, minutes: Sequence[tuple[datetime, int]], most: int) -> list[Window]:
     """Cut a batch's time where a minute would be one reading too many; all of the time is in one of them."""
     cuts, held = [hull.start], 0
     for minute, count in minutes:

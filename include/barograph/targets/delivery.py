@@ -4,7 +4,7 @@
     batch 17 ─► stretch 14:00 to 14:15 ─► readings, windows ─► every target that is there ─► its position
 
 A target that is down keeps its position and costs the others nothing but its timeout. One that refuses what it is sent
-is stopped: nothing is passed over in silence. A batch is made out once, however many targets are due for it.
+is stopped: nothing is passed over in silence. A batch is made out once for all targets that are at one place.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -29,7 +30,7 @@ from barograph.targets.parquet import ParquetSender
 BATCHES = 10
 """Of one target in one run; the rest waits for the next."""
 SECONDS = 20.0
-"""After this long nothing more is begun in a run."""
+"""After this long nothing more is begun in a run; each target gets something in each all the same."""
 ALARMS = 500
 """Changes of alarms that are sent at once."""
 WORDS = 1000
@@ -70,10 +71,13 @@ class _Course:
     error: str | None = None
     stopped: bool = False
     due: list[Batch] = field(default_factory=list)
+    until: datetime | None = None
+    """Up to which event time the first of them was delivered before."""
 
     @property
-    def goes_on(self) -> bool:
-        return self.error is None
+    def next(self) -> int | None:
+        """The batch that it takes next; none where it is done, or said no."""
+        return self.due[0].batch if self.due and self.error is None else None
 
     def send(self, parcel: Parcel) -> None:
         assert self.sender is not None
@@ -104,18 +108,16 @@ def distribute(
     open_: Open = opened,
 ) -> list[Delivered]:
     """One run. Targets that are stopped are tried only `by_hand`. What a target does to us is told, never raised."""
-    enough = time.monotonic() + SECONDS
     with ExitStack() as stack:
         courses = [course for target in chosen if (course := _course(positions, target, stack, by_hand)) is not None]
         for course in courses:
             with _minded(course):
                 _begin(settings, course, stack, open_)
-                _alarms(course, enough)
-        # Targets that are at one place share what a batch says; one that is behind takes its own batches first.
-        for batch in _in_order(courses):
-            takers = [course for course in courses if course.goes_on and batch in course.due]
-            if takers and time.monotonic() < enough:
-                _batch(batch, takers, contents, enough)
+                _alarms(course)
+        enough = time.monotonic() + SECONDS
+        # The least behind comes first: it must not wait for another to catch up.
+        for course in sorted(courses, key=lambda each: each.next or 0, reverse=True):
+            _catch_up(course, courses, contents, enough)
         sent = {course.target.name: course.rows for course in courses}
         return [_told(positions, target, sent.get(target.name, 0)) for target in chosen]
 
@@ -133,7 +135,7 @@ def _course(positions: Positions, target: Target, stack: ExitStack, by_hand: boo
     if place.stopped and not by_hand:
         log.error("target_stopped", target=target.name, error=place.error)
         return None
-    return _Course(target, positions, place)
+    return _Course(target, positions, place, until=place.until)
 
 
 @contextmanager
@@ -163,16 +165,30 @@ def _begin(settings: Settings, course: _Course, stack: ExitStack, open_: Open) -
         course.note(error=None, stopped=False)
 
 
-def _alarms(course: _Course, enough: float) -> None:
+def _alarms(course: _Course) -> None:
+    enough = time.monotonic() + SECONDS
     after = course.place.change
-    while time.monotonic() < enough and (changed := _changes(course, after)):
+    while changed := _changes(course, after):
         course.send(of_alarms(after, changed))
         after = changed[-1]["change"]
         course.note(change=after, error=None, stopped=False)
+        if time.monotonic() > enough:
+            break
 
 
 def _changes(course: _Course, after: int) -> list[dict[str, Any]]:
     return course.positions.changes(after, ALARMS) if "alarms" in course.target.what else []
+
+
+def _catch_up(course: _Course, courses: Sequence[_Course], contents: Contents, enough: float) -> None:
+    """Its batches in order, one at least; whoever is at the same place takes them too."""
+    while (batch := course.next) is not None:
+        takers = [each for each in courses if each.next == batch]
+        _batch(course.due[0], takers, contents, enough)
+        for each in takers:
+            each.due = each.due[1:]
+        if time.monotonic() > enough:
+            return
 
 
 def _batch(batch: Batch, takers: Sequence[_Course], contents: Contents, enough: float) -> None:
@@ -189,24 +205,18 @@ def _batch(batch: Batch, takers: Sequence[_Course], contents: Contents, enough: 
 
 
 def _deliver(batch: Batch, course: _Course, content: Content, enough: float) -> None:
-    # Only the first batch that is due can have been delivered in part.
-    until = course.place.until if batch == course.due[0] else None
-    left = remaining(content.stretches, until)
+    left = remaining(content.stretches, course.until)
     for stretch in left:
-        if time.monotonic() > enough:
-            course.due = []  # what follows must not overtake it
-            return
         for what in course.target.what:
             if what != "alarms":
                 course.send(of_batch(what, batch.batch, stretch, content.rows(what, stretch)))
         if stretch != left[-1]:
             course.note(until=stretch.end, error=None, stopped=False)
+            if time.monotonic() > enough:
+                course.due = []  # what follows must not overtake the rest of it
+                return
+    course.until = None
     course.note(batch=batch.batch, until=None, error=None, stopped=False)
-
-
-def _in_order(courses: Sequence[_Course]) -> list[Batch]:
-    due = {batch.batch: batch for course in courses for batch in course.due}
-    return [due[number] for number in sorted(due)]
 
 
 def wants_rows(target: Target) -> bool:

@@ -1,11 +1,15 @@
-"""A batch is cut into stretches that fit into memory, and no moment of it falls between two of them."""
+"""What a batch says to targets: as the record was after it, in stretches that fit into memory, with nothing between."""
 
 from datetime import timedelta
 
-from barograph.ingest.distribute import stretches
-from barograph.windows import Window, utc
+from tests.unit.ingest.test_refine import Record, minute
+from tests.unit.transforms.quality.drawn import NOON, places, series
 
-NOON = utc("2026-11-22T12:00:00Z")
+from barograph.ingest import distribute
+from barograph.ingest.distribute import contents, stretches
+from barograph.state.ledger import Batch
+from barograph.windows import Window
+
 MINUTE = timedelta(minutes=1)
 HULL = Window(NOON - MINUTE, NOON + 10 * MINUTE)
 
@@ -29,3 +33,27 @@ def test_a_large_one_is_cut_where_a_minute_would_be_too_many():
     assert [NOON + n * MINUTE for n in (3, 4, 5)] == [each.start for each in cuts[1:]]
     assert (HULL.start, HULL.end) == (cuts[0].start, cuts[-1].end)
     assert [each.end for each in cuts[:-1]] == [each.start for each in cuts[1:]]
+
+
+def test_a_batch_says_what_it_said_then_however_late_it_is_made_out(spark, monkeypatch):
+    """A target that was away must get the same as one that was there, also when its first copy was lost on the way."""
+    first = series("4 4 4 4", batch=1)
+    later = series("9 9 9 9", start=NOON + timedelta(seconds=15), batch=2)
+    monkeypatch.setattr(distribute, "READINGS", 2)
+
+    then, now = (said(spark, rows) for rows in (first, first + later))
+
+    assert then == now
+    assert [4.0] * 4 == [row["value"] for row in then["readings"]]
+    assert {4.0} == {row["mean"] for row in then["windows"]}
+    assert len(then["windows"]) == len({row["start"] for row in then["windows"]})
+
+
+def said(spark, rows):
+    batch = Batch(1, "drain", "ingest", "1", NOON, [], touched=[Window(minute(0).start, minute(1).end)], done=True)
+    with contents(spark, Record(spark, rows), places(point={"rate": False, "spike": False}))(batch) as content:
+        assert len(content.stretches) == 2
+        return {
+            what: [row for each in content.stretches for row in content.rows(what, each).to_pylist()]
+            for what in ("readings", "windows")
+        }

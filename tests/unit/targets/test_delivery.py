@@ -73,6 +73,28 @@ def test_a_target_that_is_down_is_caught_up_and_the_others_do_not_wait(tmp_path)
     assert (0, None) == (told.batches_behind, told.error)
 
 
+def test_who_catches_up_does_not_keep_the_others_waiting(tmp_path, monkeypatch):
+    """After a week away there is an hour's work to do, and an alarm table that is a minute old is wanted now."""
+    monkeypatch.setattr(delivery, "SECONDS", -1.0)
+    positions, sinks = Memory(batches=3), {"hook": Sink(), "lake": Sink()}
+    positions.places = {"hook": Position("hook", 0), "lake": Position("lake", 2)}
+
+    distribute(tmp_path, positions, sinks, a_target("hook"), a_target("lake"))
+
+    assert (names(1), names(3)) == (sinks["hook"].taken, sinks["lake"].taken)
+
+
+def test_a_run_without_time_delivers_a_stretch_and_goes_on_behind_it(tmp_path, monkeypatch):
+    """Else a batch that is larger than a run would be tried for ever."""
+    monkeypatch.setattr(delivery, "SECONDS", -1.0)
+    positions, sink, contents = Memory(batches=2), Sink(), Contents(parts=2)
+    expected = [name for batch in (1, 2) for part in ("00", "30") for name in names(batch, part=part)]
+
+    for done in range(1, 5):
+        distribute(tmp_path, positions, {"lake": sink}, contents=contents)
+        assert expected[:done] == sink.taken
+
+
 def test_nothing_overtakes_what_a_target_did_not_take(tmp_path):
     positions, sink = Memory(batches=3), Sink()
     [second] = names(2)
