@@ -15,7 +15,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,6 +36,11 @@ LAYERS = {
     "e2e": ["tests/e2e"],
 }
 CHOICES = {"lint": ["lint"], "unit": ["unit"], "services": ["spark", "services"], "e2e": ["e2e"]}
+
+TOGETHER = [("spark", "services"), ("e2e", "unit")]
+"""Who waits for servers beside who computes; a whole stack beside two more Spark servers would be too much."""
+EVERY = 60
+"""Seconds between two words about what is still running."""
 
 # A half of services of its own beside the other, and none of a `make run`'s.
 PORTS = {"services": "24000"}
@@ -64,13 +69,9 @@ def main(chosen: list[str]) -> int:
     with TemporaryDirectory(prefix="barograph-test-") as folder:
         if "lint" in parts:
             results += side_by_side({name: lambda name=name: linted(name) for name in LINT})
-        servers_and_not = {
-            layer: lambda layer=layer: tested(layer, Path(folder)) for layer in LAYERS if layer in parts - {"e2e"}
-        }
-        results += side_by_side(servers_and_not)
-        if "e2e" in parts:
-            # Alone: a whole stack with two Spark servers beside two more asks too much of a small machine.
-            results += side_by_side({"e2e": lambda: tested("e2e", Path(folder))})
+        for some in TOGETHER:
+            chosen_ones = [layer for layer in some if layer in parts]
+            results += side_by_side({layer: lambda layer=layer: tested(layer, Path(folder)) for layer in chosen_ones})
     return summary(results, time.monotonic() - began)
 
 
@@ -79,12 +80,19 @@ def side_by_side(works: dict[str, Callable[[], Result]]) -> list[Result]:
     if works:
         print(f"\n{', '.join(works)} ...", flush=True)
     results = []
+    began = time.monotonic()
     with ThreadPoolExecutor(max(1, len(works))) as pool:
-        for done in as_completed([pool.submit(work) for work in works.values()]):
-            result = done.result()
-            heading(f"{result.name} ({result.seconds:.0f} s)")
-            print(result.said, flush=True)
-            results.append(result)
+        running = {pool.submit(work): name for name, work in works.items()}
+        while running:
+            done, _ = wait(running, timeout=EVERY, return_when=FIRST_COMPLETED)
+            for each in done:
+                del running[each]
+                result = each.result()
+                heading(f"{result.name} ({result.seconds:.0f} s)")
+                print(result.said, flush=True)
+                results.append(result)
+            if not done:
+                print(f"{', '.join(running.values())}: {time.monotonic() - began:.0f} s ...", flush=True)
     return sorted(results, key=lambda result: list(works).index(result.name))
 
 
