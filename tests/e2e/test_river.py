@@ -199,6 +199,6 @@ def test_status_tells_a_script_that_all_is_well(stack):
     assert until(healthy, 60)
 
 
-@pytest.mark.parametrize("words", [["--help"], ["stack", "--help"], ["report", "list"], ["config", "check"]])
+@pytest.mark.parametrize("words", [["--help"], ["stack", "--help"], ["report", "list"], ["check"]])
 def test_the_command_line_helps(stack, words):
     assert stack.command(*words)
