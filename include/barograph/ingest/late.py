@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 def days_behind(archive: Archive, places: Places, batch: int, horizon: datetime) -> set[tuple[str, date]]:
     """The (site, local day)s that were over at the batch's horizon, and have readings of it all the same.
 
-    Or whose readings may have another flag because of it: a spike before midnight is one by the reading after it.
+    Or are settled, and may have another flag because of it: a spike before midnight is one by the reading after it.
     """
     rows = archive.rows_of("readings", batch, ["device", "time"])
     minutes = pc.divide(rows["time"].cast(pa.int64()), MINUTE // timedelta(microseconds=1))
@@ -27,13 +27,16 @@ def days_behind(archive: Archive, places: Places, batch: int, horizon: datetime)
     for device, minute in zip(seen["device"].to_pylist(), seen["minute"].to_pylist(), strict=True):
         place = places.of(device)
         touched.setdefault((place.site, place.timezone), set()).add(minute)
-    return {
-        (site, day)
-        for (site, zone), minutes in touched.items()
-        for stretch in merged(Window(EPOCH + n * MINUTE, EPOCH + (n + 1) * MINUTE) for n in minutes)
-        for day in places.reach.changed_by(stretch).local_days(zone)
-        if Window.local_day(day, zone).end <= horizon
-    }
+    behind: set[tuple[str, date]] = set()
+    for (site, zone), minutes in touched.items():
+        for stretch in merged(Window(EPOCH + n * MINUTE, EPOCH + (n + 1) * MINUTE) for n in minutes):
+            own = set(stretch.local_days(zone))
+            beside = set(places.reach.changed_by(stretch).local_days(zone)) - own
+            over = {day for day in own | beside if Window.local_day(day, zone).end <= horizon}
+            behind |= {(site, day) for day in over & own}
+            if over & beside:
+                behind |= {(site, day) for day in over & beside & archive.settled(site)}
+    return behind
 
 
 def lateness(archive: Archive, batch: int) -> dict[str, float]:

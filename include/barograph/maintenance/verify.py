@@ -183,7 +183,7 @@ def _days(settings: Settings, archive: Archive, progress: Progress) -> Iterator[
     try:
         places = places_of(settings, registry.read_sites(settings.sites_folder))
     except DocumentError as error:
-        yield Finding("days", "all", None, f"not compared: {error}", "`barograph config check`")
+        yield Finding("days", "all", None, f"not compared: {error}", "`barograph check`")
         return
     sums = DeltaTable(archive.path("days"), version=archive.versions["days"]).to_pyarrow_table().to_pylist()
     refined = {}

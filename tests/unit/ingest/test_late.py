@@ -22,6 +22,9 @@ class Record:
         """Rows of device, event time, seconds until Kafka had it, historical."""
         self.rows = rows
 
+    def settled(self, site: str) -> set[date]:
+        return {date(2026, 11, 18) + timedelta(days=n) for n in range(3)} if site == "b" else set()
+
     def rows_of(self, table: str, batch: int, columns: list[str]) -> pa.Table:
         moment = pa.timestamp("us", "UTC")
         times: list[datetime] = [utc(time) for _, time, _, _ in self.rows]
@@ -61,6 +64,13 @@ def test_a_day_whose_flags_a_reading_of_the_next_may_change_is_behind_too():
     found = [days_behind(each, PLACES, 7, utc("2026-11-21T12:00:00Z")) for each in (soon, later, before)]
 
     assert [{("b", date(2026, 11, 20))}, set(), {("b", date(2026, 11, 19)), ("b", date(2026, 11, 20))}] == found
+
+
+def test_a_day_of_which_nothing_is_known_is_not_behind():
+    """The first reading of a shop's history, after midnight, says nothing about the day before there was a shop."""
+    first = Record(("nepal", "2026-11-19T18:15:30Z", 0, True))
+
+    assert {("n", date(2026, 11, 20))} == days_behind(first, PLACES, 7, utc("2026-11-21T12:00:00Z"))
 
 
 def test_an_empty_batch_reaches_nowhere():
