@@ -7,12 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
+from kafka.net.transport import KafkaSSLTransport
 from tests.unit.collector.fakes import eventually
 
 from barograph import kafka
@@ -188,7 +190,7 @@ def test_the_publisher_delivers_with_a_certificate_of_its_own(settings, broker, 
 @pytest.fixture
 def soon(monkeypatch):
     """A refusal is tried again until a broker counts as gone: not for so long here."""
-    monkeypatch.setattr("barograph.kafka.connections.BOOTSTRAP", 2.0)
+    monkeypatch.setattr("barograph.kafka.connections.BOOTSTRAP", 3.0)
 
 
 def refusal(settings: Settings) -> str:
@@ -211,7 +213,12 @@ def test_another_authority_is_named(settings, soon, tmp_path):
     assert "kafka.cafile" in told
 
 
-def test_a_wrong_password_is_named(settings, soon):
+@pytest.mark.parametrize("slow", [0.0, 0.05])
+def test_a_wrong_password_is_named(settings, soon, monkeypatch, slow):
+    """Also where we are so slow to listen that the broker's last words and its hanging up are one."""
+    heard = KafkaSSLTransport._sock_recv
+    monkeypatch.setattr(KafkaSSLTransport, "_sock_recv", lambda transport: time.sleep(slow) or heard(transport))
+
     told = refusal(settings(password="wrong"))
 
     assert "does not let collector in" in told

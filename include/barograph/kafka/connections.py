@@ -44,6 +44,18 @@ class _WatchedManager(KafkaConnectionManager):  # type: ignore[misc]
         if error is None or self.refusal is None or _is_refusal(error):
             self.refusal = error
 
+    async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
+        transport = await super()._build_transport(node, timeout_at=timeout_at)
+        receive = transport._sock_recv
+
+        def last_words_first() -> tuple[bytes, Exception | None]:
+            """A broker says why it refuses us and hangs up; kafka-python forgets the first if both come at once."""
+            data, error = receive()
+            return data, None if data else error
+
+        transport._sock_recv = last_words_first
+        return transport
+
     def get_connection(self, node_id: Any, *args: Any, pop_on_close: bool = True, **options: Any) -> Any:
         connection = super().get_connection(node_id, *args, pop_on_close=pop_on_close, **options)
         # pop_on_close is False for the bootstrap connection only, which is closed on purpose.
