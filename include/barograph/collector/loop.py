@@ -33,8 +33,13 @@ POLL = 0.02
 """The same while a port is open that no selector can watch."""
 FIRST_PAUSE = 0.25
 """Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
-OFTEN, APART = 20, 0.05
-"""Turns within a second up to which each follows at once; seconds from turn to turn beyond that."""
+OFTEN, APART = 200, 0.05
+"""Frames a second up to which each is read at once, and seconds from turn to turn beyond that."""
+KEEP_OFTEN, KEEP_WITHIN = 10, 0.2
+"""Frames a second up to which each is committed at once, and seconds from commit to commit beyond that: how long what
+was read may be in memory alone."""
+MANY = 500
+"""Entries that are worth a commit of their own."""
 HALF_FULL = 2048
 """Bytes of a port after which it is read again at once: a driver's buffer holds 4096, and then bytes are lost."""
 QUIET = 0.25
@@ -90,9 +95,17 @@ class Loop:
         self._monotonic = monotonic
         self._reopen = reopen
         self._tell = tell
+        self._waited_for = _waited_for(self._connections)
+        self._unwatched: list[Connection] = []
+        """Those with an open port that no selector can watch."""
         self._selector = selectors.DefaultSelector()
         self._urgent = selectors.DefaultSelector()
-        self._pace = Pace(OFTEN, APART)
+        self._pace = Pace(OFTEN)
+        self._commits = Pace(KEEP_OFTEN)
+        self._read_at: datetime | None = None
+        """When the first of `_entries` came."""
+        self._entries: list[Entry] = []
+        """What was read and is not in the spool yet."""
         self._full_since: float | None = None
         self._watch_at = monotonic() + WATCH
 
@@ -128,6 +141,7 @@ class Loop:
             self._leave(gone)
         told["removed"] = sorted(before)
         self._connections = connections
+        self._waited_for = _waited_for(connections)
         return {how: ports for how, ports in told.items() if ports}
 
     def _leave(self, connection: Connection) -> None:
@@ -137,14 +151,16 @@ class Loop:
             connection.opening.add_done_callback(_close_unwanted)
 
     def turn(self, wait: float = TURN) -> None:
-        """Read each port that has something once, and commit what it said; so with silences that end a frame."""
-        self._open()
+        """Read each port that has something once, and commit what is due; so with silences that end a frame."""
+        opening = self._open()
         entries: list[Entry] = []
-        if pause := self._pace.pause(self._monotonic()):
-            self._urgent.select(self._until_silence(min(wait, pause)))
-        ready = self._ready(self._until_silence(wait))
+        if pause := self._pace.pause(self._monotonic(), APART):
+            self._urgent.select(self._until_due(min(wait, pause)))
+        # A selector that waits while nothing is registered just sleeps, which is what we want.
+        events = self._selector.select(self._until_due(min(wait, POLL) if opening or self._unwatched else wait))
+        ready = [*self._unwatched, *(key.data for key, _ in events)]
         now = self._monotonic()
-        for connection in self._connections:
+        for connection in self._waited_for:
             # What had nothing to read just now was silent until now; of the others their reading knows better.
             if connection.silent_at is not None and connection not in ready:
                 entries.extend(self._silent(connection, now))
@@ -156,12 +172,15 @@ class Loop:
         if full:
             self._pace.forget()
         elif ready:
-            self._pace.turn(now)
-        for connection in self._connections:
+            self._pace.turn(now, max(len(ready), len(entries)))
+        for connection in self._waited_for:
             if connection.poller:
                 self._ask(connection, connection.poller)
-        if entries:
-            self._keep(entries)
+        if entries and not self._entries:
+            self._read_at = self._clock()
+        self._entries += entries
+        if self._entries and (len(self._entries) >= MANY or not self._commits.pause(self._monotonic(), KEEP_WITHIN)):
+            self._keep()
         if self._monotonic() >= self._watch_at:
             self._watch_at = self._monotonic() + WATCH
             for connection in self._connections:
@@ -169,19 +188,27 @@ class Loop:
                 self._count_errors(connection)
 
     def close(self) -> None:
+        """Close all ports, and commit what they said."""
+        if self._entries:
+            self._keep()
         for connection in self._connections:
             if connection.source:
                 self._close(connection, connection.source)
         self._selector.close()
         self._urgent.close()
 
-    def _open(self) -> None:
-        now = self._monotonic()
+    def _open(self) -> bool:
+        """Open what is not open. Whether some of it is about to be."""
+        opening = False
         for connection in self._connections:
+            if connection.source:
+                continue
             if connection.opening and connection.opening.done():
                 self._opened(connection, connection.opening)
-            elif not connection.source and not connection.opening and now >= connection.next_try:
+            elif not connection.opening and self._monotonic() >= connection.next_try:
                 connection.opening = _aside(self._open_port, connection.line.port)
+            opening |= connection.opening is not None
+        return opening
 
     def _opened(self, connection: Connection, opening: Future[Source]) -> None:
         connection.opening = None
@@ -192,6 +219,8 @@ class Loop:
                 self._selector.register(connection.source.descriptor, selectors.EVENT_READ, connection)
                 if connection.urgent:
                     self._urgent.register(connection.source.descriptor, selectors.EVENT_READ)
+            else:
+                self._unwatched.append(connection)
         except (PortError, OSError, ValueError) as error:
             self._failed(connection, str(error))
             return
@@ -206,17 +235,12 @@ class Loop:
         line.counters.error = ""
         self._tell("port_opened", port=line.port.port, url=line.port.url)
 
-    def _ready(self, wait: float) -> list[Connection]:
-        polled = [each for each in self._connections if each.source and each.source.descriptor is None]
-        opening = any(each.opening for each in self._connections)
-        # A selector that waits while nothing is registered just sleeps, which is what we want.
-        events = self._selector.select(min(wait, POLL) if polled or opening else wait)
-        return polled + [key.data for key, _ in events]
-
-    def _until_silence(self, wait: float) -> float:
-        """How long to wait at most, so that no silence is noticed late and no request is."""
-        due = [each.silent_at for each in self._connections if each.silent_at is not None]
-        due += [each.poller.wake_at() for each in self._connections if each.poller and each.source]
+    def _until_due(self, wait: float) -> float:
+        """How long to wait at most, so that no silence is noticed late, and no request or commit is."""
+        if self._entries:
+            wait = min(wait, self._commits.pause(self._monotonic(), KEEP_WITHIN))
+        due = [each.silent_at for each in self._waited_for if each.silent_at is not None]
+        due += [each.poller.wake_at() for each in self._waited_for if each.poller and each.source]
         return max(0.0, min(wait, min(due) - self._monotonic())) if due else wait
 
     def _silent(self, connection: Connection, now: float) -> list[Entry]:
@@ -326,14 +350,18 @@ class Loop:
             for selector in (self._selector, self._urgent):
                 with contextlib.suppress(KeyError, ValueError):
                     selector.unregister(source.descriptor)
+        elif connection in self._unwatched:
+            self._unwatched.remove(connection)
         connection.source = None
         connection.silent_at = None
         connection.line.counters.connected = False
         _aside(source.close)
 
-    def _keep(self, entries: list[Entry]) -> None:
+    def _keep(self) -> None:
+        entries, self._entries = self._entries, []
+        self._commits.turn(self._monotonic(), len(entries))
         try:
-            self._spool.append(entries, self._clock())
+            self._spool.append(entries, self._read_at or self._clock())
         except SpoolFull as error:
             if self._full_since is None:
                 self._full_since = self._monotonic()
@@ -343,6 +371,11 @@ class Loop:
                 self._tell("spool_has_room", after_seconds=round(self._monotonic() - self._full_since))
                 self._full_since = None
         self._published()
+
+
+def _waited_for(connections: Sequence[Connection]) -> list[Connection]:
+    """Those of which something is due at a time of its own: an answer, or a silence."""
+    return [connection for connection in connections if connection.urgent]
 
 
 def _aside(work: Callable[..., Result], *about: object) -> Future[Result]:

@@ -39,9 +39,9 @@ ROUND_BYTES = (16 * 1024, 8 * 1024 * 1024)
 """Least and most bytes of a round: memory, and what is sent twice if it fails."""
 ROUND_SECONDS = 0.5
 """What a round should take: a frame that just came waits for the round before it and for its own."""
-OFTEN, APART = 10, 0.1
-"""Rounds within a second up to which each follows at once, and seconds from round to round beyond that, while nothing
-lags behind: fewer and larger messages cost less."""
+OFTEN, APART, APART_LARGE = 10, 0.4, 0.1
+"""Frames a second up to which each is sent at once, and seconds from round to round beyond that, while nothing lags
+behind: fewer and larger messages cost less. After a round of more than `FEW` frames the next comes sooner."""
 IDLE = 0.5
 """Seconds between looks at an idle spool, and at whether the broker was lost."""
 TEND_EVERY = 0.5
@@ -143,7 +143,7 @@ class Publisher:
         self._tended = float("-inf")
         self._more_to_forget = False
         self._budget = Budget()
-        self._pace = Pace(OFTEN, APART)
+        self._pace = Pace(OFTEN)
         self._why = ""
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.up: bool | None = None
@@ -225,9 +225,9 @@ class Publisher:
 
     def _publish(self, producer: Producer, offered: list[list[Pack]]) -> None:
         begun = self._monotonic()
-        self._pace.turn(begun)
         records = [record for lane in offered for record in lane]
         frames = sum(record.frames for record in records)
+        self._pace.turn(begun, frames)
         parcels = _singly(records) if frames <= FEW else bundled(offered)
         sent = _Round()
         sent.note(parcels, producer.deliver([parcel.message for parcel in parcels]))
@@ -244,7 +244,8 @@ class Publisher:
         took = self._monotonic() - begun
         self._budget.spent(sum(len(record.payload) for record in records), took)
         if self._spool.depth <= frames:
-            self._stopping.wait(self._pace.pause(self._monotonic()))
+            apart = APART if frames <= FEW else APART_LARGE
+            self._stopping.wait(self._pace.pause(self._monotonic(), apart))
 
     def _time(self, acked: Iterable[Pack]) -> None:
         if self._clock:

@@ -1,11 +1,11 @@
-"""The spool: what was read waits on disk until Kafka has it. One writer; one commit a turn of the loop.
+"""The spool: what was read waits on disk until Kafka has it. One writer.
 
 append -> waiting -> offered -> kept -> (keep_acked seconds) -> gone
              ^          |         |
              `----------+---------'  not acknowledged; or a broker came back, whose acknowledgements were page cache
 
-`append` returns when its commit was fsynced. The loop calls it once in each turn, so what a turn reads is on disk
-within that turn, and what a kill -9 or a power cut can cost is the turn that was under way: 200 ms at most.
+`append` returns when its commit was fsynced. The loop calls it at once while little comes and every 200 ms while much
+does: that is what a kill -9 or a power cut can cost.
 """
 
 from __future__ import annotations

@@ -355,7 +355,7 @@ def test_a_line_that_waits_for_silences_or_answers_is_read_at_once_under_load(sp
     """A chunk with a silence in it would be one frame, and a meter would be asked less often."""
     made = Turning(spool, line("p1"), line("p2", ROWS, device="dock"))
     made.loop._monotonic = time.monotonic
-    made.loop._pace.pause = lambda _: 5.0
+    made.loop._pace.pause = lambda *_: 5.0
     made.ports["p2"].say(b"21.5")
 
     begun = time.monotonic()
