@@ -15,8 +15,8 @@ class BarographPlugin(AirflowPlugin):
     name = "barograph"
     external_views: ClassVar[list[Any]] = [
         {
-            "name": "Reports",
-            "href": f"{PREFIX}/reports",
+            "name": "Barograph",
+            "href": f"{PREFIX}/",
             "destination": "nav",
             "url_route": ROUTE,
             "nav_top_level": True,

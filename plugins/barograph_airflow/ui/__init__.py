@@ -1,1 +1,1 @@
-"""The pages: reports by day, what a run made, and how the river flows. Templates and one style sheet, no script."""
+"""The pages: reports by day, what a run made, and how the river flows. Templates, one style sheet, htmx."""

@@ -1,0 +1,103 @@
+"""What every page is made with: templates, addresses, navigation, and who is looking."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from barograph.settings import Settings
+from barograph_airflow.ui import words
+
+HERE = Path(__file__).parent
+
+NAVIGATION = {
+    "now": "Now",
+    "devices": "Devices",
+    "alarms": "Alarms",
+    "reports": "Reports",
+    "data": "Data",
+    "health": "Health",
+}
+"""Route -> what it is called, in the order of the tabs. A template's block `kind` is its route."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file for the browser. Its digest stands in its address, so that it may be kept for ever."""
+
+    content: bytes
+    kind: str
+    digest: str
+
+
+def assets(folder: Path = HERE / "static") -> dict[str, Asset]:
+    kinds = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in kinds:
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()[:12]
+            found[path.name] = Asset(content, kinds[path.suffix], digest)
+    return found
+
+
+class Pages:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.assets = assets()
+        self._templates = _environment()
+
+    def show(self, request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+        """A page, or a part of one that htmx asks for. Templates also have `path`, `asset`, `tabs` and `visitor`."""
+        text = self._templates.get_template(template).render(
+            path=partial(path, request),
+            asset=partial(self._asset, request),
+            tabs={route: name for route, name in NAVIGATION.items() if _has(request, route)},
+            visitor=request.state.visitor,
+            **facts,
+        )
+        return HTMLResponse(text, status_code=status)
+
+    def _asset(self, request: Request, name: str) -> str:
+        return path(request, "static", name=name, query={"v": self.assets[name].digest})
+
+
+def path(request: Request, route: str, /, **facts: Any) -> str:
+    """The address of one of our pages, from the root of the host: a proxy may speak another scheme than we do."""
+    query = facts.pop("query", None)
+    address = request.scope.get("root_path", "") + str(request.app.url_path_for(route, **facts))
+    return f"{address}?{words.query(query)}" if query else address
+
+
+def _has(request: Request, route: str) -> bool:
+    return any(getattr(one, "name", None) == route for one in request.app.routes)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": words.count,
+        "long_day": words.long_day,
+        "short_day": words.short_day,
+        "month": words.month,
+        "ago": words.ago,
+        "moment": words.moment,
+        "fact": words.fact,
+    }
+    return environment
