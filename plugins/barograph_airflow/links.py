@@ -12,9 +12,18 @@ PREFIX = "/barograph"
 ROUTE = "barograph"
 
 
+def opaque(*names: str) -> str:
+    """Stands for names in addresses. Nothing of a path is in it, so nothing can be smuggled in by it."""
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
 def page_id(site: str, day: str) -> str:
-    """Names a day's report in addresses. Nothing of a path is in it, so nothing can be smuggled in by it."""
-    return hashlib.sha256(f"{site}\0{day}".encode()).hexdigest()[:20]
+    """A day's report."""
+    return opaque(site, day)
+
+
+def device_id(site: str, device: str) -> str:
+    return opaque("device", site, device)
 
 
 def in_airflow(path: str) -> str:

@@ -55,7 +55,7 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
     params = {
         "in_bucket": bucket, "from_time": window.start, "to_time": window.end, "at_site": site, "of_field": field,
     }  # fmt: skip
-    with _client(settings, "influx_reader") as client:
+    with client_of(settings, "influx_reader") as client:
         try:
             dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
             text = client.query_api().query_raw(QUERY, dialect=dialect, params=params).data
@@ -65,7 +65,7 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
             ) from error
     keys = [*TAGS.values(), *(["period"] if by_period else [])]
     found: dict[Series, tuple[int, int]] = {}
-    for table in _tables(text):
+    for table in tables(text):
         for series, (points, hashed) in prints(table, keys).items():
             before = found.get(series, (0, 0))
             found[series] = (before[0] + points, before[1] + hashed)
@@ -74,7 +74,7 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
 
 def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:
     """Delete a site's points of `[start, end)`. Raises ServiceUnavailable."""
-    with _client(settings, "influx_loader") as client:
+    with client_of(settings, "influx_loader") as client:
         try:
             # The end that InfluxDB is told still belongs to what it deletes.
             client.delete_api().delete(window.start, window.end - TICK, f'site="{site}"', bucket, settings.influx.org)
@@ -89,7 +89,8 @@ def remove_day(settings: Settings, site: str, day: Window) -> None:
     remove(settings, settings.influx.windows, site, Window(day.start + TICK, day.end + TICK))
 
 
-def _client(settings: Settings, token: str) -> InfluxDBClient:
+def client_of(settings: Settings, token: str) -> InfluxDBClient:
+    """A client with one of our tokens, for a `with`."""
     return InfluxDBClient(
         settings.influx_url,
         token=settings.secret(token),
@@ -98,16 +99,16 @@ def _client(settings: Settings, token: str) -> InfluxDBClient:
     )
 
 
-def _tables(text: bytes) -> list[pa.Table]:
-    """CSV as InfluxDB answers it: a header line again wherever the columns change."""
+def tables(text: bytes, of_text: bool = False) -> list[pa.Table]:
+    """CSV as InfluxDB answers it: a header line again wherever the columns change. `of_text`: what values are."""
     parts: list[list[bytes]] = []
     for line in text.split(b"\r\n"):
         if line.startswith(b",result,table,"):
             parts.append([])
         if line:
             parts[-1].append(line)
-    types = {"_time": pa.timestamp("us", tz="UTC"), "_value": pa.float64()}
-    texts = dict.fromkeys([*TAGS, "period"], pa.string())
+    types = {"_time": pa.timestamp("us", tz="UTC"), "_value": pa.string() if of_text else pa.float64()}
+    texts = dict.fromkeys([*TAGS, "period", "site", "_field"], pa.string())
     options = csv.ConvertOptions(column_types=types | texts, strings_can_be_null=False)
     names = {**TAGS, "_time": "time", "_value": "value"}
     return [

@@ -13,8 +13,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 from barograph.errors import ReportError
+from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import guard
+from barograph_airflow.ui import guard, now
+from barograph_airflow.ui.live import Watch
 from barograph_airflow.ui.operations import Operations
 from barograph_airflow.ui.pages import Pages, path
 from barograph_airflow.ui.runs import facts_of
@@ -34,7 +36,8 @@ TYPES = {
 SHOWN_IN_PLACE = (".html", ".svg", ".png")
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow) -> FastAPI:
+def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow, watch: Watch | None = None) -> FastAPI:
+    """`watch` sees for the pages; unless given, it asks InfluxDB and SQL."""
     app = FastAPI(title="Barograph", docs_url=None, redoc_url=None, openapi_url=None, dependencies=guard.EVERY_ROUTE)
     pages = Pages(settings, clock)
     shelf = Shelf(settings)
@@ -55,7 +58,9 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow) -> Fa
 
     @app.get("/", name="home")
     def home(request: Request) -> RedirectResponse:
-        return RedirectResponse(path(request, "reports"))
+        return RedirectResponse(path(request, "now"))
+
+    app.include_router(now.routes(pages, watch or Watch(_look(settings), clock)))
 
     @app.get("/reports", name="reports")
     def reports(request: Request, site: str | None = None, before: date | None = None) -> HTMLResponse:
@@ -100,3 +105,15 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow) -> Fa
         return Response(asset.content, media_type=asset.kind, headers={"Cache-Control": kept})
 
     return app
+
+
+def _look(settings: Settings) -> Callable[[datetime], Snapshot]:
+    sites = Sites(settings.sites_folder)
+
+    def look(at: datetime) -> Snapshot:
+        from barograph.live.now import look
+        from barograph.state.engine import connect
+
+        return look(settings, connect(settings), sites.now(), at)
+
+    return look

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from barograph.settings import Settings
+from barograph_airflow.links import opaque
 from barograph_airflow.ui import words
 
 HERE = Path(__file__).parent
@@ -64,6 +65,8 @@ class Pages:
             asset=partial(self._asset, request),
             tabs={route: name for route, name in NAVIGATION.items() if _has(request, route)},
             visitor=request.state.visitor,
+            opaque=opaque,
+            server_time=self.clock().isoformat(),
             **facts,
         )
         return HTMLResponse(text, status_code=status)

@@ -1,0 +1,68 @@
+"""What the page Now costs with a thousand devices: CPU and time of the server for a page, for news, for a look.
+
+    .venv/bin/python benchmarks/pages.py [--devices 1000]
+
+Airflow's login is left out: it is the same for all of its pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "include"), str(CHECKOUT / "plugins")]
+
+import tests.unit.airflow.conftest  # noqa: E402, F401  Airflow's environment, before Airflow
+from airflow.api_fastapi.app import create_auth_manager  # noqa: E402
+from tests.unit.airflow.shops import a_shop  # noqa: E402
+from tests.unit.airflow.visitors import visit  # noqa: E402
+
+from barograph.live.now import Snapshot  # noqa: E402
+from barograph.settings import load_settings  # noqa: E402
+from barograph_airflow.ui import live  # noqa: E402
+from barograph_airflow.ui.app import create_app  # noqa: E402
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ROUNDS = 60
+PAGES = {"not fine": "/now", "400 rows": "/now?show=all", "news": "/now/news?since={}"}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--devices", type=int, default=1000)
+    devices = arguments.parse_args().devices
+    beat = [NOON]
+
+    def look(at: datetime) -> Snapshot:
+        """As InfluxDB would tell it: each time a sixth of the devices have spoken again."""
+        return a_shop(devices, at, spoke=lambda device: device % 6 == at.second // 5 % 6)
+
+    create_auth_manager().init()
+    watch = live.Watch(look, lambda: beat[0])
+    client = visit(create_app(load_settings(Path("/nonexistent")), lambda: beat[0], watch), "viewer")
+    measured: dict[str, list[float]] = {}
+    size: dict[str, int] = {}
+    for _ in range(ROUNDS):
+        beat[0] += live.KEPT
+        for name, address in PAGES.items():
+            seen = watch.now()
+            assert seen
+            began = time.perf_counter()
+            answer = client.get(address.format(max(1, seen.number - 1)))
+            measured.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
+            assert answer.status_code == 200, answer.text
+            size[name] = len(answer.content)
+    for name, took in measured.items():
+        p50, p95 = np.percentile(took, [50, 95])
+        sys.stdout.write(f"{name:10} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {math.ceil(size[name] / 1000):5} kB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What the pages draw: the newest reading of every series, its last hours, and one series in as many steps as pixels.
+
+Questions go by the token that can only read. Whatever varies is a parameter, never part of the question's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from influxdb_client.domain.dialect import Dialect
+from influxdb_client.rest import ApiException
+from numpy.typing import NDArray
+from urllib3.exceptions import HTTPError
+
+from barograph.errors import ServiceUnavailable
+from barograph.influx.view import TICK, client_of, tables
+from barograph.settings import Settings
+from barograph.windows import Window, microseconds
+
+Key = tuple[str, str]
+"""Device, metric."""
+
+NEWEST = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r._field == "value" or r._field == "flag")
+  |> last()
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device", "zone", "site"])
+"""
+
+MEANS = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r._field == "value")
+  |> aggregateWindow(every: step, fn: mean, createEmpty: false, timeSrc: "_start")
+  |> keep(columns: ["_time", "_value", "_measurement", "device"])
+"""
+
+READINGS = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
+  |> filter(fn: (r) => r._field == "value" or r._field == "flag")
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
+"""
+
+BANDS = """
+points = from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
+  |> filter(fn: (r) => r._field == "value")
+  |> group()
+said = (of, tables=<-) => tables |> map(fn: (r) => ({_time: r._time, _value: r._value, _field: of}))
+union(tables: [
+  points |> aggregateWindow(every: step, fn: min, createEmpty: false, timeSrc: "_start") |> said(of: "min"),
+  points |> aggregateWindow(every: step, fn: mean, createEmpty: false, timeSrc: "_start") |> said(of: "mean"),
+  points |> aggregateWindow(every: step, fn: max, createEmpty: false, timeSrc: "_start") |> said(of: "max"),
+])
+"""
+
+DOUBTED = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._field == "reasons" and r._value != "")
+  |> group()
+  |> sort(columns: ["_time"], desc: true)
+  |> limit(n: most)
+  |> keep(columns: ["_time", "_value", "_measurement"])
+"""
+
+LAST_WINDOW = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site)
+  |> last()
+  |> keep(columns: ["_time", "_value", "_field", "_measurement"])
+"""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The last that a series said; `value` is None where that was measured badly."""
+
+    device: str
+    metric: str
+    site: str
+    zone: str
+    time: datetime
+    value: float | None
+    flag: int
+
+
+def newest(settings: Settings, window: Window) -> dict[Key, Newest]:
+    """The last reading of every series that has one in the window. Raises ServiceUnavailable."""
+    rows = _ask(settings, settings.influx.readings, NEWEST, window)
+    said: dict[tuple[str, ...], dict[str, tuple[datetime, float]]] = {}
+    for row in _rows(rows):
+        series = (row["device"], row["metric"], row["site"], row["zone"])
+        said.setdefault(series, {})[row["_field"]] = (row["time"], row["value"])
+    found: dict[Key, Newest] = {}
+    for (device, metric, site, zone), fields in said.items():
+        time, flag = fields.get("flag") or (fields["value"][0], 1.0)
+        at, value = fields.get("value") or (None, None)
+        before = found.get((device, metric))
+        # A device that moved to another zone has two series.
+        if before is None or before.time < time:
+            found[device, metric] = Newest(device, metric, site, zone, time, value if at == time else None, int(flag))
+    return found
+
+
+def means(settings: Settings, window: Window, step: timedelta) -> dict[Key, NDArray[np.float64]]:
+    """The mean of each step of the window, which begins with one; NaN where nothing was. Raises ServiceUnavailable."""
+    size = -(-window.length // step)
+    found: dict[Key, NDArray[np.float64]] = {}
+    for table in _ask(settings, settings.influx.readings, MEANS, window, step=step):
+        micros = table["time"].cast(pa.int64()).to_numpy()
+        places = (micros - microseconds(window.start)) // (step // TICK)
+        # Rows lie series by series: each is a run.
+        names = [table[name].combine_chunks().dictionary_encode() for name in ("device", "metric")]
+        codes = [name.indices.to_numpy() for name in names]
+        values = table["value"].to_numpy()
+        starts = np.flatnonzero(np.r_[True, (np.diff(codes[0]) != 0) | (np.diff(codes[1]) != 0)])
+        for start, end in zip(starts, [*starts[1:], len(values)], strict=True):
+            key = (names[0].dictionary[codes[0][start]].as_py(), names[1].dictionary[codes[1][start]].as_py())
+            course = found.setdefault(key, np.full(size, np.nan))
+            course[places[start:end]] = values[start:end]
+    return found
+
+
+@dataclass(frozen=True)
+class Course:
+    """One series over time. Where several readings share a step, `low` and `high` are their least and most."""
+
+    times: NDArray[np.float64]
+    """Seconds since 1970."""
+    low: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    high: NDArray[np.float64]
+    flags: NDArray[np.int8]
+    """Of each reading; empty where steps are drawn."""
+    step: timedelta
+    """Zero where each reading is there itself."""
+
+
+def course(settings: Settings, site: str, device: str, metric: str, window: Window, step: timedelta) -> Course:
+    """A series in steps, or reading by reading where `step` is zero. Raises ServiceUnavailable."""
+    of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric}
+    if step:
+        answer = _ask(settings, settings.influx.readings, BANDS, window, step=step, **of)
+    else:
+        answer = _ask(settings, settings.influx.readings, READINGS, window, **of)
+    fields: dict[str, dict[int, float]] = {}
+    for table in answer:
+        micros = table["time"].cast(pa.int64()).to_pylist()
+        for field, time, value in zip(table["_field"].to_pylist(), micros, table["value"].to_pylist(), strict=True):
+            fields.setdefault(field, {})[time] = value
+    times = sorted(fields.get("mean" if step else "flag", {}))
+
+    def column(name: str, default: float = np.nan) -> NDArray[np.float64]:
+        known = fields.get(name, {})
+        return np.array([known.get(time, default) for time in times], dtype=np.float64)
+
+    seconds = np.array(times, dtype=np.float64) / 1e6
+    if step:
+        none = np.zeros(0, np.int8)
+        return Course(seconds, column("min"), column("mean"), column("max"), none, step)
+    values = column("value")
+    return Course(seconds, values, values, values, column("flag", 1).astype(np.int8), step)
+
+
+def doubted(settings: Settings, site: str, device: str, window: Window, most: int) -> list[tuple[datetime, str, str]]:
+    """(time, metric, reasons) of a device's readings that a test of quality doubts, newest first."""
+    answer = _ask(
+        settings, settings.influx.readings, DOUBTED, window, text=True, at_site=site, of_device=device, most=most
+    )
+    return [(row["time"], row["metric"], row["value"]) for row in _rows(answer)]
+
+
+def last_windows(settings: Settings, site: str, device: str, window: Window) -> dict[str, dict[str, Any]]:
+    """The latest sliding window of each metric of a device: `time`, its end, and its statistics."""
+    answer = _ask(settings, settings.influx.windows, LAST_WINDOW, window, at_site=site, of_device=device)
+    found: dict[str, dict[str, Any]] = {}
+    for row in sorted(_rows(answer), key=lambda row: row["time"]):
+        found.setdefault(row["metric"], {}).update({row["_field"]: row["value"], "time": row["time"]})
+    return found
+
+
+def _ask(
+    settings: Settings, bucket: str, question: str, window: Window, text: bool = False, **params: Any
+) -> list[pa.Table]:
+    bound: Mapping[str, Any] = {"in_bucket": bucket, "from_time": window.start, "to_time": window.end, **params}
+    with client_of(settings, "influx_reader") as client:
+        try:
+            dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
+            answer = client.query_api().query_raw(question, dialect=dialect, params=bound).data
+        except (ApiException, HTTPError, OSError) as error:
+            raise ServiceUnavailable(
+                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
+            ) from error
+    return tables(answer, text)
+
+
+def _rows(answer: Iterable[pa.Table]) -> Iterable[dict[str, Any]]:
+    for table in answer:
+        yield from table.to_pylist()
