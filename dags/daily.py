@@ -9,7 +9,7 @@ When red  docs/runbook.md#daily
 from airflow.sdk import dag, task_group
 
 from barograph_airflow.assets import DERIVED, RECORD, REPORTS
-from barograph_airflow.schedules import DEFAULTS, day_and_sites, local_day
+from barograph_airflow.schedules import DEFAULTS, HISTORY, day_and_sites, local_day
 from barograph_airflow.steps import days, grace, step
 
 
@@ -17,8 +17,8 @@ from barograph_airflow.steps import days, grace, step
 def daily():
     @task_group(prefix_group_id=False)
     def each(day):
-        settled = step("settle", day=day, inlets=[RECORD], outlets=[DERIVED], minutes=120, at_once=1)
-        reported = step("report", day=day, inlets=[DERIVED], outlets=[REPORTS], minutes=30, at_once=2)
+        settled = step("settle", day=day, inlets=[RECORD], outlets=[DERIVED], pool=HISTORY, minutes=120, at_once=1)
+        reported = step("report", day=day, inlets=[DERIVED], outlets=[REPORTS], pool=HISTORY, minutes=30, at_once=2)
 
         settled >> reported
 

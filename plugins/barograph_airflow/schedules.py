@@ -9,6 +9,7 @@ from airflow.sdk import CronDataIntervalTimetable, DeltaDataIntervalTimetable, P
 
 from barograph import registry
 from barograph.settings import load_settings
+from barograph.stack.pools import HISTORY as HISTORY
 
 DEFAULTS: dict[str, Any] = {
     "catchup": False,

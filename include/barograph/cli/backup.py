@@ -145,9 +145,11 @@ def _restore_into(
     settings: Settings, snapshot: str, into: Path, databases: bool, server: str | None, as_json: bool
 ) -> None:
     from barograph import backups
+    from barograph.backups import proof
 
     with _progress(as_json) as told:
         done = backups.restore(settings, snapshot, into=into, progress=told)
+        proof.note(settings, done)
         names = {name: f"{name}_{done.snapshot[:8]}" for name in done.databases} if databases else {}
         if names:
             told("load the databases", None)

@@ -20,7 +20,7 @@ from barograph import kafka, logs
 from barograph.errors import BarographError, ServiceUnavailable
 from barograph.influx import admin
 from barograph.settings import Settings, load_settings
-from barograph.stack import databases, environment, secrets
+from barograph.stack import databases, environment, pools, secrets
 from barograph.state import engine
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ def run(settings: Settings, airflow: bool = True) -> Changes:
     """Prepare all servers and return what was changed: nothing the second time. Raises ServiceUnavailable."""
     changes = []
     for name, step in STEPS.items():
-        if name == "airflow" and not airflow:
+        if name in ("airflow", "pools") and not airflow:
             continue
         began = time.monotonic()
         done = step(settings)
@@ -83,6 +83,7 @@ STEPS: dict[str, Callable[[Settings], Changes]] = {
     "databases": databases.make_databases,
     "tables": prepare_tables,
     "airflow": prepare_airflow,
+    "pools": pools.make_pools,
     "topics": prepare_topics,
     "influxdb": prepare_influxdb,
 }

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import datetime
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.sdk.timezone import utcnow
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from barograph.errors import ReportError
+from barograph.errors import BarographError, ReportError
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import guard, now
+from barograph_airflow.ui import guard, health, now, reports
+from barograph_airflow.ui.actions import Actions, Refused
+from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.live import Watch
 from barograph_airflow.ui.operations import Operations
 from barograph_airflow.ui.pages import Pages, path
@@ -24,20 +26,16 @@ from barograph_airflow.ui.shelf import Shelf
 
 PAGE = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; \
 form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-REPORT = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
-
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".csv": "text/csv; charset=utf-8",
-    ".json": "application/json",
-}
-SHOWN_IN_PLACE = (".html", ".svg", ".png")
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow, watch: Watch | None = None) -> FastAPI:
-    """`watch` sees for the pages; unless given, it asks InfluxDB and SQL."""
+def create_app(
+    settings: Settings,
+    clock: Callable[[], datetime] = utcnow,
+    watch: Watch | None = None,
+    actions: Actions | None = None,
+    ask: Callable[[datetime], health.Health] | None = None,
+) -> FastAPI:
+    """`watch` and `ask` look for the pages, `actions` act for them; unless given, they do so at our servers."""
     app = FastAPI(title="Barograph", docs_url=None, redoc_url=None, openapi_url=None, dependencies=guard.EVERY_ROUTE)
     pages = Pages(settings, clock)
     shelf = Shelf(settings)
@@ -52,36 +50,21 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow, watch
         response.headers["Referrer-Policy"] = "same-origin"
         return response
 
-    @app.exception_handler(ReportError)
-    def missing(request: Request, error: ReportError) -> HTMLResponse:
-        return pages.show(request, "missing.html", status=404, what=str(error))
+    @app.exception_handler(BarographError)
+    def refused(request: Request, error: BarographError) -> HTMLResponse:
+        """What was asked for is not there, or a server is away: said where it was asked for."""
+        status = 404 if isinstance(error, ReportError) else 422 if isinstance(error, Refused) else 503
+        template = "refused.html" if guard.HEADER in request.headers else "missing.html"
+        return pages.show(request, template, status=status, what=str(error), status_code=status)
 
     @app.get("/", name="home")
     def home(request: Request) -> RedirectResponse:
         return RedirectResponse(path(request, "now"))
 
-    app.include_router(now.routes(pages, watch or Watch(_look(settings), clock)))
-
-    @app.get("/reports", name="reports")
-    def reports(request: Request, site: str | None = None, before: date | None = None) -> HTMLResponse:
-        return pages.show(request, "reports.html", view=shelf.view(site, before))
-
-    @app.get("/reports/{key}", name="report")
-    def report(request: Request, key: str, revision: int | None = None) -> HTMLResponse:
-        return pages.show(request, "report.html", card=shelf.card(key, revision), beside=shelf.beside(key))
-
-    @app.get("/reports/{key}/r{revision:int}/{name:path}", name="file")
-    def file(key: str, revision: int, name: str) -> FileResponse:
-        published = shelf.find(key, revision)
-        path = published.file(name)
-        shown = path.suffix in SHOWN_IN_PLACE
-        return FileResponse(
-            path,
-            media_type=TYPES.get(path.suffix, "application/octet-stream"),
-            filename=None if shown else f"{published.site}-{published.day}-{path.name}",
-            # A revision never changes.
-            headers={"Content-Security-Policy": REPORT, "Cache-Control": "private, max-age=86400, immutable"},
-        )
+    sites = Sites(settings.sites_folder)
+    app.include_router(now.routes(pages, watch or Watch(_look(settings, sites), clock)))
+    app.include_router(health.routes(pages, ask))
+    app.include_router(reports.routes(pages, shelf, Days(settings, sites), actions or Actions(settings)))
 
     @app.get("/data", name="data")
     def data(request: Request) -> HTMLResponse:
@@ -107,9 +90,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utcnow, watch
     return app
 
 
-def _look(settings: Settings) -> Callable[[datetime], Snapshot]:
-    sites = Sites(settings.sites_folder)
-
+def _look(settings: Settings, sites: Sites) -> Callable[[datetime], Snapshot]:
     def look(at: datetime) -> Snapshot:
         from barograph.live.now import look
         from barograph.state.engine import connect

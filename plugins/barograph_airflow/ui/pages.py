@@ -100,6 +100,9 @@ def _environment() -> Environment:
         "short_day": words.short_day,
         "month": words.month,
         "ago": words.ago,
+        "bytes": words.size,
+        "long_date": lambda moment: words.long_day(moment.date()),
+        "lasting": words.lasting,
         "moment": words.moment,
         "fact": words.fact,
     }

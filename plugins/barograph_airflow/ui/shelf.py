@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from barograph.errors import ReportError
@@ -15,10 +14,6 @@ from barograph.reports import shelf
 from barograph.reports.shelf import Published
 from barograph.settings import Settings
 from barograph_airflow.links import page_id
-from barograph_airflow.ui import words
-
-SHOWN = 60
-"""Cards on one page."""
 
 KEPT = 5.0
 """Seconds that a look at the disk is good for: ten sites with a year of reports each take more than one to list."""
@@ -74,20 +69,22 @@ class Card:
         return WORDS[self.verdict]
 
     @property
+    def series(self) -> list[Mapping[str, Any]]:
+        """The day's figures by device and metric."""
+        found = self._summary.get("series")
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    @property
+    def downloads(self) -> list[str]:
+        """Its files for people: what is not a chart, which the page has."""
+        found = self._summary.get("files")
+        names = [str(name) for name in found] if isinstance(found, dict) else []
+        return sorted(name for name in (*names, "report.json") if not name.startswith("charts/"))
+
+    @property
     def thumbnail(self) -> str | None:
         name = "charts/overview.png"
         return name if (self.published.folder / name).is_file() else None
-
-
-@dataclass(frozen=True)
-class View:
-    """One page of the listing."""
-
-    months: list[tuple[str, list[Card]]]
-    sites: list[tuple[str, str]]
-    site: str | None
-    newer: bool
-    older: date | None
 
 
 class Shelf:
@@ -96,22 +93,14 @@ class Shelf:
         self._days: dict[str, tuple[str, date]] = {}
         self._seen: tuple[float, list[Published]] | None = None
 
-    def view(self, site: str | None, before: date | None) -> View:
-        everything = self._listing()
-        latest = {report.site: report for report in reversed(everything)}
-        ours = [report for report in everything if site in (None, report.site)]
-        wanted = [report for report in ours if before is None or report.day < before]
-        # Whole days only, or the next page would miss the rest of one.
-        last = wanted[SHOWN - 1].day if len(wanted) > SHOWN else None
-        shown = [report for report in wanted if last is None or report.day >= last]
-        cards = [Card(report) for report in shown]
-        return View(
-            months=[(name, list(group)) for name, group in groupby(cards, key=lambda card: words.month(card.day))],
-            sites=[(name, Card(latest[name]).site) for name in sorted(latest)],
-            site=site,
-            newer=before is not None,
-            older=last if len(shown) < len(wanted) else None,
-        )
+    def sites(self) -> dict[str, str]:
+        """Site -> what its latest report calls it."""
+        latest = {report.site: report for report in reversed(self._listing())}
+        return {name: Card(latest[name]).site for name in sorted(latest)}
+
+    def by_day(self, site: str, kept: float = KEPT) -> dict[date, Card]:
+        """The reports of a site; `kept`: how many seconds old a look at the disk may be."""
+        return {report.day: Card(report) for report in self._listing(kept) if report.site == site}
 
     def find(self, key: str, revision: int | None = None) -> Published:
         """Raises ReportError."""

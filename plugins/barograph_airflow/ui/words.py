@@ -25,6 +25,15 @@ def short_day(day: date) -> str:
     return f"{DAYS[day.weekday()][:3]} {day.day} {MONTHS[day.month - 1][:3]}"
 
 
+def size(length: float) -> str:
+    """Bytes in a unit that says something: `3.2 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if length < 1000 or unit == "TB":
+            break
+        length /= 1000
+    return f"{length:,.0f} {unit}" if length >= 100 or unit == "bytes" else f"{length:.2g} {unit}"
+
+
 def month(day: date) -> str:
     return f"{MONTHS[day.month - 1]} {day.year}"
 
@@ -34,13 +43,17 @@ def moment(time: datetime, zone: str) -> str:
     return f"{short_day(local.date())}, {local:%H:%M:%S}"
 
 
-def ago(length: timedelta) -> str:
-    """Roughly, in the largest unit that says something: `3 min ago`."""
+def lasting(length: timedelta) -> str:
+    """Roughly, in the largest unit that says something: `3 min`."""
     seconds = max(0, round(length.total_seconds()))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago"
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def ago(length: timedelta) -> str:
+    return f"{lasting(length)} ago"
 
 
 def fact(value: Any) -> str:

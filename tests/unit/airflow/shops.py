@@ -7,8 +7,35 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from fastapi import Request
+
 from barograph.live.now import OpenAlarm, Place, Snapshot
 from barograph.metrics import metric
+from barograph.stack.health import Answer
+from barograph_airflow.ui.health import Health
+
+
+class Pressed:
+    """Buttons that only remember who pressed what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def make_day(self, request: Request, *what: Any) -> str:
+        self.asked.append(("make", *what))
+        return "manual__1"
+
+    def backfill(self, request: Request, *what: Any) -> int:
+        self.asked.append(("backfill", *what))
+        return 1
+
+
+def a_health(at: datetime, *answers: Answer, **facts: Any) -> Health:
+    usual: dict[str, Any] = {
+        "versions": {"Airflow": "3"}, "disk": (40 * 10**9, 100 * 10**9), "spool": (10**6, 512 * 10**6),
+        "backup": at - timedelta(hours=5), "proven": None, "lag": 7,
+    }  # fmt: skip
+    return Health(at=at, answers=answers, **(usual | facts))
 
 
 def a_place(at: datetime, device: str = "fridge", name: str = "temperature", **facts: Any) -> Place:

@@ -8,13 +8,16 @@ import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.models.dag import DagModel
 from fastapi import FastAPI
+from tests.unit.airflow.shops import Pressed, a_health, seen
 from tests.unit.airflow.visitors import FROM_HERE, visit
 
 from barograph.settings import load_settings
 from barograph_airflow.ui import guard
 from barograph_airflow.ui.app import create_app
+from barograph_airflow.ui.live import Watch
 
-FILL = {"key": "0" * 20, "revision": "1", "name": "index.html", "dag_id": "daily", "run_id": "x"}
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+FILL = {"key": "0" * 20, "revision": "1", "name": "index.html", "dag_id": "daily", "run_id": "x", "day": "2026-11-20"}
 """What stands for a parameter in an address; all others are 1."""
 
 
@@ -22,7 +25,8 @@ FILL = {"key": "0" * 20, "revision": "1", "name": "index.html", "dag_id": "daily
 def app(tmp_path, settings_here: pytest.MonkeyPatch) -> FastAPI:
     create_auth_manager().init()
     settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
-    app = create_app(load_settings(tmp_path), clock=lambda: datetime(2026, 11, 22, 12, tzinfo=UTC))
+    watch = Watch(lambda at: seen(at), lambda: NOON)
+    app = create_app(load_settings(tmp_path), lambda: NOON, watch, Pressed(), a_health)
 
     @app.post("/done", dependencies=[guard.OPERATE])
     def done() -> str:

@@ -143,7 +143,7 @@ def test_however_many_look_influxdb_is_asked_once_in_five_seconds():
     for _ in range(20):
         watch.now()
 
-    watch._thread.shutdown()
+    watch.fresh.settled()
     assert [NOON, NOON + KEPT] == asked
 
 
