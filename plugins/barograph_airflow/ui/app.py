@@ -13,13 +13,13 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from barograph.errors import BarographError, ReportError
+from barograph.live.ledger import Flow
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import guard, health, now, reports
+from barograph_airflow.ui import data, guard, health, now, reports
 from barograph_airflow.ui.actions import Actions, Refused
 from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.live import Watch
-from barograph_airflow.ui.operations import Operations
 from barograph_airflow.ui.pages import Pages, path
 from barograph_airflow.ui.runs import facts_of
 from barograph_airflow.ui.shelf import Shelf
@@ -34,12 +34,12 @@ def create_app(
     watch: Watch | None = None,
     actions: Actions | None = None,
     ask: Callable[[datetime], health.Health] | None = None,
+    flow: Callable[[datetime], Flow] | None = None,
 ) -> FastAPI:
-    """`watch` and `ask` look for the pages, `actions` act for them; unless given, they do so at our servers."""
+    """`watch`, `ask` and `flow` look for the pages, `actions` act; unless given, they do so at our servers."""
     app = FastAPI(title="Barograph", docs_url=None, redoc_url=None, openapi_url=None, dependencies=guard.EVERY_ROUTE)
     pages = Pages(settings, clock)
     shelf = Shelf(settings)
-    operations = Operations(settings, clock)
 
     @app.middleware("http")
     async def guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -64,11 +64,9 @@ def create_app(
     sites = Sites(settings.sites_folder)
     app.include_router(now.routes(pages, watch or Watch(_look(settings, sites), clock)))
     app.include_router(health.routes(pages, ask))
-    app.include_router(reports.routes(pages, shelf, Days(settings, sites), actions or Actions(settings)))
-
-    @app.get("/data", name="data")
-    def data(request: Request) -> HTMLResponse:
-        return pages.show(request, "data.html", now=operations.now())
+    days = Days(settings, sites)
+    app.include_router(reports.routes(pages, shelf, days, actions or Actions(settings)))
+    app.include_router(data.routes(pages, shelf, days, flow))
 
     @app.get(
         "/runs/{dag_id}/{run_id:path}",

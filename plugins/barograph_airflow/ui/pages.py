@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ def _has(request: Request, route: str) -> bool:
     return any(getattr(one, "name", None) == route for one in request.app.routes)
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -103,6 +104,7 @@ def _environment() -> Environment:
         "bytes": words.size,
         "long_date": lambda moment: words.long_day(moment.date()),
         "lasting": words.lasting,
+        "seconds": words.seconds,
         "moment": words.moment,
         "fact": words.fact,
     }

@@ -65,6 +65,7 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
             names={one: names.get(one) or known.get(one) or one for one in sorted({*known, *names})},
             months=shown,
             cards=listed,
+            until=until,
             missing=calendar.missing(cards, first, today),
             stale=stale,
             newer=until is not None and until < today,
@@ -134,7 +135,11 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
     def progress(request: Request, session: SessionDep) -> HTMLResponse:
         at = pages.clock()
         found = last_backfill(session, "daily", at - LATELY)
-        return pages.show(request, "backfill.html", progress=found, started=None, at=at)
+        answer = pages.show(request, "backfill.html", progress=found, started=None, at=at)
+        if found and found.done:
+            # The calendar listens: days light up as they are made.
+            answer.headers["HX-Trigger"] = "days"
+        return answer
 
     return router
 

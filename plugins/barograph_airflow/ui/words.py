@@ -52,6 +52,10 @@ def lasting(length: timedelta) -> str:
     return f"{seconds} s"
 
 
+def seconds(length: float) -> str:
+    return f"{length:.1f} s" if length < 10 else lasting(timedelta(seconds=length))
+
+
 def ago(length: timedelta) -> str:
     return f"{lasting(length)} ago"
 

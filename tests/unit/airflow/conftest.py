@@ -41,6 +41,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _auth_manager() -> None:
+    from airflow.api_fastapi.app import create_auth_manager
+
+    create_auth_manager().init()
+
+
+@pytest.fixture
+def airflow_lets_in(_auth_manager: None, settings_here: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Airflow's own sign-in and rights, without its database."""
+    from airflow.models.dag import DagModel
+
+    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+    return settings_here
+
+
 def only_home(environment: pytest.MonkeyPatch, home: Path) -> None:
     """`load_settings()` reads this data folder, and nothing else of the environment."""
     for name in [name for name in os.environ if name.startswith("BAROGRAPH_")]:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.models.dag import DagModel
 from fastapi import FastAPI
 from tests.unit.airflow.shops import Pressed, a_health, seen
 from tests.unit.airflow.visitors import FROM_HERE, visit
 
+from barograph.live.ledger import Flow
 from barograph.settings import load_settings
 from barograph_airflow.ui import guard
 from barograph_airflow.ui.app import create_app
@@ -22,11 +21,9 @@ FILL = {"key": "0" * 20, "revision": "1", "name": "index.html", "dag_id": "daily
 
 
 @pytest.fixture
-def app(tmp_path, settings_here: pytest.MonkeyPatch) -> FastAPI:
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+def app(tmp_path, airflow_lets_in: pytest.MonkeyPatch) -> FastAPI:
     watch = Watch(lambda at: seen(at), lambda: NOON)
-    app = create_app(load_settings(tmp_path), lambda: NOON, watch, Pressed(), a_health)
+    app = create_app(load_settings(tmp_path), lambda: NOON, watch, Pressed(), a_health, lambda at: Flow(at, "x"))
 
     @app.post("/done", dependencies=[guard.OPERATE])
     def done() -> str:

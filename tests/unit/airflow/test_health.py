@@ -3,8 +3,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.models.dag import DagModel
 from tests.unit.airflow.shops import Pressed, a_health, seen
 from tests.unit.airflow.visitors import visit
 
@@ -19,9 +17,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def parts(tmp_path, settings_here: pytest.MonkeyPatch):
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+def parts(tmp_path, airflow_lets_in: pytest.MonkeyPatch):
 
     def shown(health: Health) -> str:
         watch = Watch(lambda at: seen(at), lambda: NOON)

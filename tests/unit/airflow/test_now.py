@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.models.dag import DagModel
 from fastapi.testclient import TestClient
 from tests.unit.airflow.shops import a_place, a_shop, seen
 from tests.unit.airflow.visitors import visit
@@ -23,9 +21,7 @@ HOSTILE = ["<script>alert('x')</script>", "../../x", "\"quoted\" 'both'", "\u202
 
 
 @pytest.fixture
-def open_page(tmp_path: Any, settings_here: pytest.MonkeyPatch) -> Callable[[Snapshot], TestClient]:
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+def open_page(tmp_path: Any, airflow_lets_in: pytest.MonkeyPatch) -> Callable[[Snapshot], TestClient]:
 
     def opened(snapshot: Snapshot) -> TestClient:
         watch = Watch(lambda at: snapshot, lambda: NOON)
@@ -92,10 +88,8 @@ def test_a_hostile_name_stands_there_as_text(open_page, name: str):
     assert "<bdi>" in page
 
 
-def test_news_are_the_rows_that_changed(tmp_path, settings_here):
+def test_news_are_the_rows_that_changed(tmp_path, airflow_lets_in):
     """A poll every five seconds must not send everything again."""
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
     clock, dairy = [NOON], [a_place(NOON, "Dairy")]
     other = a_place(NOON, "other")
     watch = Watch(lambda at: seen(at, dairy[0], other), lambda: clock[0])
@@ -116,9 +110,7 @@ def test_news_are_the_rows_that_changed(tmp_path, settings_here):
     assert f"since={int(number) + 1}" in something
 
 
-def test_a_point_that_is_gone_makes_the_page_anew(tmp_path, settings_here):
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+def test_a_point_that_is_gone_makes_the_page_anew(tmp_path, airflow_lets_in):
     clock, places = [NOON], [[a_place(NOON, "a"), a_place(NOON, "b")]]
     watch = Watch(lambda at: seen(at, *places[0]), lambda: clock[0])
     client = visit(create_app(load_settings(tmp_path), lambda: clock[0], watch), "viewer")
@@ -147,10 +139,8 @@ def test_however_many_look_influxdb_is_asked_once_in_five_seconds():
     assert [NOON, NOON + KEPT] == asked
 
 
-def test_what_was_seen_last_stays_when_influxdb_is_away(tmp_path, settings_here):
+def test_what_was_seen_last_stays_when_influxdb_is_away(tmp_path, airflow_lets_in):
     """Yesterday's truth with its date beats an error page."""
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
     clock, away = [NOON], [False]
 
     def look(at: datetime) -> Snapshot:

@@ -4,12 +4,9 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.models.dag import DagModel
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.unit.airflow.visitors import visit
@@ -17,27 +14,24 @@ from tests.unit.airflow.visitors import visit
 from barograph.settings import Settings, load_settings
 from barograph_airflow.links import page_id
 from barograph_airflow.ui import app as pages
-from barograph_airflow.ui import operations, words
-from barograph_airflow.ui.operations import BatchRow, Now
+from barograph_airflow.ui import words
 
 HOSTILE = "<script>alert('x')</script>\u202e" + "x" * 200
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, settings_here: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, airflow_lets_in: pytest.MonkeyPatch) -> Settings:
     return load_settings(tmp_path)
 
 
 @pytest.fixture
 def app(settings: Settings) -> FastAPI:
-    create_auth_manager().init()
     return pages.create_app(settings, clock=lambda: NOON)
 
 
 @pytest.fixture
 def viewer(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    monkeypatch.setattr(DagModel, "get_team_name", lambda *_, **__: None)
     with visit(app, "viewer") as client:
         yield client
 
@@ -176,44 +170,6 @@ def test_a_run_shows_what_it_made(settings: Settings, viewer: TestClient, monkey
     assert page.count('class="card"') == 1
     assert "10,080" in page
     assert "<script>" not in page
-
-
-def test_data_without_a_database_says_so(viewer: TestClient):
-    page = viewer.get("/data")
-
-    assert page.status_code == 200
-    assert "The ledger cannot be read" in page.text
-
-
-def test_data_shows_that_batches_add_up(viewer: TestClient, monkeypatch: pytest.MonkeyPatch):
-    def row(batch: int, stored: int) -> BatchRow:
-        counts = {"read": 100, "stored": stored, "duplicate": 3, "rejected": 2}
-        return BatchRow(batch, NOON - timedelta(minutes=2), "ingest", "x", counts, lost=0, done=True)
-
-    now = Now(NOON, "Europe/Berlin", batches=[row(2, 95), row(1, 94)], why_unknown="Kafka <b>away</b>")
-    monkeypatch.setattr(operations.Operations, "now", lambda _: now)
-
-    page = viewer.get("/data").text
-
-    assert page.count("✓ yes") == 1
-    assert page.count(">no<") == 1
-    assert "2 min ago" in page
-    assert "unknown" in page
-    assert "Kafka &lt;b&gt;away&lt;/b&gt;" in page
-
-
-def test_lag_is_what_no_batch_has_planned(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    """A partition never planned counts from its beginning, and so does one that was recreated."""
-
-    def part(number: int, beginning: int, end: int, topic_id: str = "a") -> SimpleNamespace:
-        return SimpleNamespace(topic="readings", topic_id=topic_id, partition=number, beginning=beginning, end=end)
-
-    planned = {("readings", 0): ("a", 90), ("readings", 1): ("a", 10), ("readings", 2): ("a", 500)}
-    held = [part(0, 0, 100), part(1, 40, 50), part(2, 0, 7, topic_id="b"), part(3, 5, 9)]
-    monkeypatch.setattr("barograph.state.ledger.Ledger.positions", lambda _: planned)
-    monkeypatch.setattr("barograph.kafka.offsets", lambda *_: held)
-
-    assert operations.lag(settings, None) == 10 + 10 + 7 + 4
 
 
 def test_ages_and_days_are_said_in_words():

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.models.dag import DagModel
 from fastapi.testclient import TestClient
 from tests.unit.airflow.shops import Pressed, a_health, seen
 from tests.unit.airflow.visitors import FROM_HERE, visit
@@ -50,13 +48,11 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, settings_here: pytest.MonkeyPatch) -> Shop:
-    create_auth_manager().init()
-    settings_here.setattr(DagModel, "get_team_name", lambda *_, **__: None)
+def shop(tmp_path: Path, airflow_lets_in: pytest.MonkeyPatch) -> Shop:
     (tmp_path / "sites" / "demo").mkdir(parents=True)
     (tmp_path / "sites" / "demo" / "site.yaml").write_text("site: demo\nname: Demo\ntimezone: Europe/Berlin\n")
-    settings_here.setattr(Days, "_earliest", lambda _: date(2026, 11, 18))
-    settings_here.setattr(Days, "_marks", lambda *_: {date(2026, 11, 20): "late data"})
+    airflow_lets_in.setattr(Days, "_earliest", lambda _: date(2026, 11, 18))
+    airflow_lets_in.setattr(Days, "_marks", lambda *_: {date(2026, 11, 20): "late data"})
     return Shop(load_settings(tmp_path))
 
 
