@@ -77,6 +77,14 @@ class TargetRefused(TargetError):
     """A further target will never take it as it is: it is stopped until a person has looked."""
 
 
+class AlarmError(BarographError):
+    """What was asked about an alarm cannot be done, or there is no such alarm."""
+
+
+class AlreadyDone(AlarmError):
+    """Somebody did it before: nothing was changed, and the message says who and when."""
+
+
 class ReportError(BarographError):
     """A report cannot be made or found."""
 

@@ -92,6 +92,21 @@ alarm_events = Table(
     UniqueConstraint("rule", "device", "metric", "transition", "time"),
 )
 
+alarm_actions = Table(
+    "alarm_actions",
+    metadata,
+    Column("action", BigInteger, Identity(), primary_key=True),
+    Column("alarm", ForeignKey("alarms.alarm"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", String, nullable=False),
+    Column("verb", String, nullable=False, comment="acknowledge, comment, assign, shelve, unshelve, close, reopen"),
+    Column("comment", String, nullable=False, server_default=""),
+    Column("assignee", String, comment="of assign; null: nobody any more"),
+    Column("until", DateTime(timezone=True), comment="of shelve: when it ends"),
+)
+"""Append-only, which a trigger holds."""
+Index("alarm_actions_by_alarm", alarm_actions.c.alarm)
+
 reports = Table(
     "reports",
     metadata,
