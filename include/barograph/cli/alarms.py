@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def list_(
         _print_json([each.facts for each in shown])
     else:
         if shown:
-            out.print(_table(shown))
+            out.print(_table(shown, now))
         more = f" shown, there are more: --limit {limit * 2}" if len(found) > limit else ""
         waiting = sum(each.standing.wants_somebody for each in shown)
         out.print(f"[bold]{len(shown):,} alarms[/]{more}, {waiting:,} open that nobody acknowledged")
@@ -243,23 +243,21 @@ def _settings() -> Any:
     return load_settings()
 
 
-def _table(found: list[Handled]) -> Table:
+def _table(found: list[Handled], now: datetime) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("alarm", "severity", "state", "where", "what", "since", "cleared", "who"):
-        table.add_column(title, no_wrap=title in ("alarm", "severity", "state", "since", "cleared"), overflow="fold")
+    for title in ("alarm", "severity", "state", "what", "since", "lasted"):
+        table.add_column(title, no_wrap=title != "what", overflow="fold")
     for each in found:
         alarm, stands = each.alarm, each.standing
-        shelf = " [dim](shelved)[/]" if stands.shelf else ""
         who = stands.assignee or (stands.acknowledged.who if stands.acknowledged else "")
         table.add_row(
             str(alarm["alarm"]),
             _severity(alarm["severity"]),
-            f"{_state(stands.state)}{shelf}",
-            escape(alarm["device"]) + (f" [dim]{escape(alarm['site'])}[/]" if alarm["site"] else ""),
-            f"{escape(alarm['rule'])} [dim]{escape(_measured(alarm))}[/]",
-            f"{alarm['started']:%Y-%m-%d %H:%M:%S}",
-            f"{alarm['cleared']:%m-%d %H:%M:%S}" if alarm["cleared"] else "",
-            escape(who),
+            f"{_state(stands.state)}{' [dim]shelved[/]' if stands.shelf else ''}",
+            f"{escape(alarm['device'])} [dim]{escape(alarm['site'])}[/] {escape(alarm['rule'])}"
+            f" [dim]{escape(_measured(alarm))}[/]" + (f" [cyan]{escape(who)}[/]" if who else ""),
+            f"{alarm['started']:%m-%d %H:%M}",
+            _lasted((alarm["cleared"] or now) - alarm["started"]),
         )
     return table
 
@@ -271,13 +269,12 @@ def _print_alarm(found: Handled) -> None:
         f"  {escape(alarm['device'])} [dim]{escape(alarm['site'])}[/]"
     )
     out.print(f"  {escape(alarm['message'])}")
-    lasted = (alarm["cleared"] or datetime.now(UTC)) - alarm["started"]
     facts = {
         "rule": f"{alarm['rule']}, version {alarm['rule_version']}",
         "measured": _measured(alarm),
         "since": f"{alarm['started']:%Y-%m-%d %H:%M:%S} UTC, opened {alarm['opened']:%H:%M:%S}",
         "cleared": f"{alarm['cleared']:%Y-%m-%d %H:%M:%S} UTC" if alarm["cleared"] else "not yet",
-        "lasted": str(lasted).partition(".")[0],
+        "lasted": _lasted((alarm["cleared"] or datetime.now(UTC)) - alarm["started"]),
         "told": "nobody: it was history when it was found" if alarm["historical"] else None,
         "acknowledged": _by(stands.acknowledged),
         "assignee": stands.assignee,
@@ -304,8 +301,19 @@ def _said(moment: Moment) -> str:
         return f"[bold]{moment.what}[/]{value}{late}{taken}"
     to = f" to {escape(moment.assignee or 'nobody')}" if moment.what == "assign" else ""
     until = f" until {moment.until:%Y-%m-%d %H:%M}" if moment.until else ""
-    said = f": {escape(moment.comment)}" if moment.comment else ""
+    said = f": {escape(moment.comment)}".replace("\n", f"\n{' ' * 23}") if moment.comment else ""
     return f"{escape(moment.who)} {DONE.get(moment.what, moment.what)}{to}{until}{said}"
+
+
+def _lasted(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def escape(text: str) -> str:
+    """Text of strangers: no markup, and nothing that turns a terminal around."""
+    return escape_markup("".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _measured(alarm: Any) -> str:

@@ -105,6 +105,7 @@ def _environment() -> Environment:
         "long_date": lambda moment: words.long_day(moment.date()),
         "lasting": words.lasting,
         "seconds": words.seconds,
+        "lasted": words.lasted,
         "moment": words.moment,
         "fact": words.fact,
     }

@@ -60,6 +60,16 @@ def ago(length: timedelta) -> str:
     return f"{lasting(length)} ago"
 
 
+def lasted(length: timedelta) -> str:
+    """A length of time in its two largest units: `2 h 5 min`."""
+    seconds = max(0, round(length.total_seconds()))
+    for size, unit, smaller, part in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            rest = seconds % size // smaller
+            return f"{seconds // size} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{seconds} s"
+
+
 def fact(value: Any) -> str:
     """A value from XCom on one line."""
     if isinstance(value, bool):

@@ -1,0 +1,82 @@
+"""Readings of one point as InfluxDB shows them, for a chart on a page. Reports and rules read the archive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from io import BytesIO
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from influxdb_client import InfluxDBClient
+from influxdb_client.domain.dialect import Dialect
+from influxdb_client.rest import ApiException
+from numpy.typing import NDArray
+from pyarrow import csv
+from urllib3.exceptions import HTTPError
+
+from barograph.errors import ServiceUnavailable
+from barograph.settings import Settings
+from barograph.windows import Window
+
+TIMEOUT = 5_000
+"""Milliseconds: somebody is waiting."""
+
+QUERY = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r._measurement == of_metric and r.device == of_device)
+  |> filter(fn: (r) => r._field == "value" or r._field == "flag")
+  |> toFloat()
+  |> group(columns: ["_field"])
+  |> sort(columns: ["_time"])
+  |> keep(columns: ["_time", "_field", "_value"])
+"""
+
+
+class Readings(NamedTuple):
+    times: NDArray[np.int64]
+    """UTC, microseconds since 1970, in order."""
+    values: NDArray[np.float64]
+    """NaN where a reading had no value."""
+    flags: NDArray[np.int64]
+
+
+def readings(settings: Settings, device: str, metric: str, window: Window) -> Readings:
+    """Of a stretch of time `[start, end)`. Raises ServiceUnavailable."""
+    params: dict[str, str | datetime] = {
+        "in_bucket": settings.influx.readings, "from_time": window.start, "to_time": window.end, "of_metric": metric,
+        "of_device": device,
+    }  # fmt: skip
+    dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
+    with InfluxDBClient(
+        settings.influx_url, token=settings.secret("influx_reader"), org=settings.influx.org, timeout=TIMEOUT
+    ) as client:
+        try:
+            text = client.query_api().query_raw(QUERY, dialect=dialect, params=params).data
+        except (ApiException, HTTPError, OSError) as error:
+            raise ServiceUnavailable(
+                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
+            ) from error
+    return _joined(_table(text))
+
+
+def _table(answer: bytes) -> pa.Table:
+    """Both tables of the answer; the header stands before each."""
+    lines = [line for line in answer.split(b"\r\n") if line]
+    header = lines[0] if lines else b",result,table,_time,_field,_value"
+    body = [line for line in lines if line != header]
+    types = {"_time": pa.timestamp("us", tz="UTC"), "_value": pa.float64(), "_field": pa.string()}
+    options = csv.ConvertOptions(column_types=types, include_columns=list(types))
+    return csv.read_csv(BytesIO(b"\n".join([header, *body])), convert_options=options)
+
+
+def _joined(rows: pa.Table) -> Readings:
+    """Every reading has a flag; a value only if it was measured well enough to have one."""
+    flags, values = (rows.filter(pc.equal(rows["_field"], field)) for field in ("flag", "value"))
+    times = flags["_time"].cast(pa.int64()).to_numpy()
+    found = np.full(len(times), np.nan)
+    places = np.searchsorted(times, values["_time"].cast(pa.int64()).to_numpy())
+    found[places] = values["_value"].to_numpy()
+    return Readings(times, found, flags["_value"].to_numpy().astype(np.int64))
