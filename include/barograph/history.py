@@ -13,6 +13,7 @@ from barograph import registry
 from barograph.archive import Archive
 from barograph.errors import SinkError
 from barograph.influx import view
+from barograph.ingest import annotate
 from barograph.ingest.drain import WRITER
 from barograph.ingest.refine import kept_since, places_of
 from barograph.registry import Site
@@ -75,12 +76,15 @@ def mark_changed(settings: Settings) -> list[tuple[str, date]]:
 def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
     """Make a day in InfluxDB anew from the record, and prove it; None for a day that is not over: it goes on changing.
 
+    Its alarms are shown again as SQL has them.
+
     Points that are there and in no table, such as those of a zone in which a device no longer is, are deleted.
     Raises SinkError if InfluxDB shows something else all the same.
     """
     settle(settings, site, day)
     newest = Ledger(connect(settings), WRITER).latest()
     window = Window.local_day(day, site.timezone)
+    annotate.rebuild(settings, connect(settings), site.site, window)
     if newest is None or newest.horizon < window.end:
         return None
     proof = prove(settings, site, day, kept_since(settings, newest))
@@ -88,6 +92,7 @@ def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
         log.warning("rebuilt_differs", site=site.site, day=day.isoformat(), series=len(proof.differ))
         view.remove_day(settings, site.site, window)
         settle(settings, site, day)
+        annotate.rebuild(settings, connect(settings), site.site, window)
         proof = prove(settings, site, day, kept_since(settings, newest))
     if proof.differ:
         raise SinkError(

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Barrier
 
 import pytest
 from sqlalchemy import insert, text, update
 from sqlalchemy.exc import DBAPIError
-from tests.services.river import opened
+from tests.services.river import influxql, opened
 from typer.testing import CliRunner
 
 from barograph.cli import make_app
 from barograph.errors import AlarmError, AlreadyDone
+from barograph.influx import notes
+from barograph.ingest import annotate
 from barograph.state import alarm_lists
 from barograph.state.alarm_lists import Wanted
 from barograph.state.engine import apart, connect
 from barograph.state.handling import Action, act, shelves
+from barograph.state.ledger import Ledger
 from barograph.state.tables import alarm_events, alarms
+from barograph.windows import Window
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOSTILE = "[red]<b>'; drop table alarms; --"
@@ -203,3 +208,45 @@ def test_the_command_line_lists_treats_and_tells(engine, shop, monkeypatch):
     assert "anna assigned to cem" in told
     assert 2 == run("list", "--state", "broken")[0]
     assert isinstance(run("show", "999999")[2], AlarmError)
+
+
+def shown(settings):
+    """(alarm, transition, minutes after noon) of the points that InfluxDB has."""
+    rows = influxql(settings, "readings", "SELECT severity, alarm, transition FROM alarm WHERE site = 'ann'")
+    return sorted((int(row["alarm"]), row["transition"], round(row["time"] / 60e6) % 1440 - 720) for row in rows)
+
+
+def test_influxdb_shows_alarms_and_what_was_done_once_and_as_they_are_now(engine, shop):
+    """The same again changes nothing; an onset that moved is at its new place alone; one that was withdrawn is gone."""
+    settings, ledger, runs = shop.settings, Ledger(engine, "drain"), count()
+
+    def annotated():
+        batch = ledger.plan("ingest", f"run-{next(runs)}", NOON + timedelta(hours=1), [], [])
+        annotate.annotate(settings, engine, ledger, batch)
+        return ledger.last_step("annotate")["alarms"]
+
+    def judged(number, **facts):
+        with engine.begin() as connection:
+            connection.execute(update(alarms).where(alarms.c.alarm == number).values(facts))
+
+    first, second = enter(engine, "ann 1,=", site="ann"), enter(engine, "ann-2", minute=10, site="ann")
+    nameless = enter(engine, "not printable\n", minute=11, site="ann")
+    do(engine, first, "acknowledge", minute=5, comment='said "so",\nin two lines')
+
+    assert (3, 0) == (annotated(), annotated())
+    assert [(first, "acknowledge", 5), (first, "opened", 1), (second, "opened", 11)] == shown(settings)
+
+    judged(first, started=NOON + timedelta(minutes=2), opened=NOON + timedelta(minutes=3))
+    judged(second, state="withdrawn")
+    judged(nameless, state="cleared", cleared=NOON + timedelta(minutes=20))
+    do(engine, first, "close", minute=6, comment="over")
+
+    assert (3, 0) == (annotated(), annotated())
+    moved = [(first, "acknowledge", 5), (first, "close", 6), (first, "opened", 3)]
+    assert moved == shown(settings)
+
+    notes.remove(settings, site="ann")
+    assert [] == shown(settings)
+    assert 2 == annotate.rebuild(settings, engine, "ann", Window(NOON, NOON + timedelta(minutes=6)))
+    assert 1 == annotate.rebuild(settings, engine, "ann", Window(NOON + timedelta(minutes=6), NOON + timedelta(days=1)))
+    assert moved == shown(settings)

@@ -200,7 +200,7 @@ def rules(site: Site = None, as_json: AsJson = False) -> None:
             ],
         }
         for place in sites
-        for rule in read_rules(settings.sites_folder / place.site)
+        for rule in _rules(read_rules(settings.sites_folder / place.site))
     ]
     if as_json:
         _print_json(found)
@@ -332,6 +332,11 @@ def _state(state: str) -> str:
 
 def _short(fact: Any) -> str:
     return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
+
+
+def _rules(read: Any) -> Any:
+    """The rules of a file, or those of a list."""
+    return getattr(read, "rules", read)
 
 
 def _known(asked: list[str] | None, known: Any, what: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Single points, rendered and posted without Spark: what the pipeline says about itself, in the bucket `operations`.
+"""Single points, rendered and posted without Spark: what the pipeline says about itself, and alarms (notes.py).
 
 events,collector=till-2,event=port_lost,level=warning,port=cold-wall count=1,reason="unplugged" 1795334400123456
 
@@ -43,8 +43,8 @@ def line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, Value],
     return f"{key} {','.join(f'{name}={value}' for name, value in valued)} {microseconds(at)}"
 
 
-def post(settings: Settings, lines: Sequence[str]) -> list[str]:
-    """Write lines to the bucket `operations`; returns what the server said of those that it refused.
+def post(settings: Settings, lines: Sequence[str], bucket: str | None = None) -> list[str]:
+    """Write lines to a bucket, `operations` unless said; returns what the server said of those that it refused.
 
     Raises SinkError if it does not answer.
     """
@@ -55,7 +55,7 @@ def post(settings: Settings, lines: Sequence[str]) -> list[str]:
         org=settings.influx.org,
         timeout=int(TIMEOUT * 1000),
     ) as client:
-        write = posting(client, settings.influx.operations, compression(settings))
+        write = posting(client, bucket or settings.influx.operations, compression(settings))
         for start in range(0, len(lines), settings.influx.lines_per_request):
             some = list(lines[start : start + settings.influx.lines_per_request])
             deliver(some, write, lambda line, why: refused.append(f"{why}: {line}"), PATIENCE, time.sleep)

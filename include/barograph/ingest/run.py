@@ -17,6 +17,7 @@ from barograph import kafka, registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest import late
+from barograph.ingest.annotate import annotate
 from barograph.ingest.distribute import begin, distribute
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
 from barograph.ingest.identify import identify
@@ -115,6 +116,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
     if work.settings.targets:
         with _step(work, batch, steps, "distribute") as facts:
             facts.update(distribute(work.settings, work.spark, work.archive, work.places, work.engine))
+    annotate(work.settings, work.engine, work.ledger, batch)
     operations(work.settings, work.ledger, batch, steps)
     return BatchSummary(batch.batch, batch.counts or {}, round(time.monotonic() - started, 3), steps)
 

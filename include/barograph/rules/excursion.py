@@ -40,14 +40,20 @@ class Excursion:
     """In the metric's unit times hours."""
 
 
+OF_VALUES = ("limit", "score", "n_of_m", "cumulative")
+"""Kinds of rule whose limits are limits of the value itself: of the others (a rate, a silence) none can be drawn."""
+
+
 def limits_of(alarm: Mapping[str, Any]) -> Limits:
     """The limits that an alarm was judged by: as its rule had them, else by the side on which its value lies."""
-    told = alarm.get("thresholds") or {}
-    if told.get("outside"):
-        low, high = told["outside"]
+    rule = (alarm.get("thresholds") or {}).get("rule") or {}
+    if alarm.get("kind", "limit") not in OF_VALUES:
+        return Limits()
+    if rule.get("outside"):
+        low, high = rule["outside"]
         return Limits(low, high)
-    if told.get("above") is not None or told.get("below") is not None:
-        return Limits(told.get("below"), told.get("above"))
+    if rule.get("above") is not None or rule.get("below") is not None:
+        return Limits(rule.get("below"), rule.get("above"))
     limit, value = alarm["limit"], alarm["value"]
     if limit is None or value is None:
         return Limits()

@@ -174,7 +174,7 @@ def act(engine: Engine, action: Action) -> Standing:
         number = connection.execute(
             insert(alarm_actions).values(recorded).returning(alarm_actions.c.action)
         ).scalar_one()
-        return standing(alarm, [*done, replace(action, action=number, key=_key(alarm))], at)
+        return standing(alarm, [*done, replace(action, action=number, key=key_of(alarm))], at)
 
 
 def found(connection: Connection, number: int, lock: bool = False) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def actions_of(connection: Connection, those: Sequence[Mapping[str, Any]]) -> di
         else:
             of[action.alarm].append(action)
     for alarm in those:
-        of[alarm["alarm"]] += shelves.get(_key(alarm), [])
+        of[alarm["alarm"]] += shelves.get(key_of(alarm), [])
     return of
 
 
@@ -234,10 +234,10 @@ def length(text: str) -> timedelta:
 def _action(row: Row[Any]) -> Action:
     facts = row._mapping
     names = [field.name for field in fields(Action) if field.name != "key"]
-    return Action(**{name: facts[name] for name in names}, key=_key(facts))
+    return Action(**{name: facts[name] for name in names}, key=key_of(facts))
 
 
-def _key(facts: Mapping[Any, Any]) -> Key:
+def key_of(facts: Mapping[Any, Any]) -> Key:
     return facts["rule"], facts["device"], facts["metric"]
 
 

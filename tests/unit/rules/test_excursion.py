@@ -76,8 +76,9 @@ def test_a_reading_more_on_the_line_changes_nothing(values, second):
         ({"limit": 8.0, "value": 9.0}, Limits(high=8.0)),
         ({"limit": 3.1, "value": 2.9}, Limits(low=3.1)),
         ({"limit": None, "value": None}, Limits()),
-        ({"limit": 8.0, "value": 9.0, "thresholds": {"outside": [2, 8]}}, Limits(2, 8)),
-        ({"limit": 8.0, "value": None, "thresholds": {"below": 8.0}}, Limits(low=8.0)),
+        ({"limit": 8.0, "value": 9.0, "thresholds": {"rule": {"outside": [2, 8]}}}, Limits(2, 8)),
+        ({"limit": 8.0, "value": None, "thresholds": {"rule": {"below": 8.0}}}, Limits(low=8.0)),
+        ({"limit": 0.5, "value": 0.9, "kind": "rate"}, Limits()),
     ],
 )
 def test_the_limits_are_those_that_the_alarm_was_judged_by(facts, expected):
