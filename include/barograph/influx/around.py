@@ -59,17 +59,21 @@ def readings(settings: Settings, device: str, metric: str, window: Window) -> Re
             raise ServiceUnavailable(
                 f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
             ) from error
-    return _joined(_table(text))
+    return parsed(text)
+
+
+def parsed(answer: bytes) -> Readings:
+    """Of CSV as InfluxDB writes it."""
+    return _joined(_table(answer))
 
 
 def _table(answer: bytes) -> pa.Table:
     """Both tables of the answer; the header stands before each."""
-    lines = [line for line in answer.split(b"\r\n") if line]
-    header = lines[0] if lines else b",result,table,_time,_field,_value"
-    body = [line for line in lines if line != header]
+    lines = [line for line in answer.split(b"\r\n") if line] or [b",result,table,_time,_field,_value"]
+    rows = [lines[0], *(line for line in lines if line != lines[0]), b""]
     types = {"_time": pa.timestamp("us", tz="UTC"), "_value": pa.float64(), "_field": pa.string()}
     options = csv.ConvertOptions(column_types=types, include_columns=list(types))
-    return csv.read_csv(BytesIO(b"\n".join([header, *body])), convert_options=options)
+    return csv.read_csv(BytesIO(b"\n".join(rows)), convert_options=options)
 
 
 def _joined(rows: pa.Table) -> Readings:
