@@ -85,6 +85,22 @@ class AlreadyDone(AlarmError):
     """Somebody did it before: nothing was changed, and the message says who and when."""
 
 
+class DeliveryError(BarographError):
+    """A message did not reach a channel: it is tried again later."""
+
+
+class DeliveryRefused(DeliveryError):
+    """A channel will never take this message as it is."""
+
+
+class MailUnavailable(DeliveryError):
+    """The mail server does not take mail now."""
+
+
+class MailRefused(DeliveryRefused):
+    """The mail server will never take this mail."""
+
+
 class ReportError(BarographError):
     """A report cannot be made or found."""
 

@@ -229,6 +229,44 @@ class MaintenanceSettings(Section):
     """Rejects published longer ago are deleted by `maintenance`, and the ledger notes it; kept for ever unless said."""
 
 
+class MailSettings(Section):
+    host: str = ""
+    """The SMTP server that mail is handed to; empty means that no mail can be sent."""
+    port: int = Field(default=587, ge=1, le=65_535)
+    """Where it listens."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`starttls` refuses a server that does not offer it, `tls` is encrypted from the first byte."""
+    username: str = ""
+    """Who logs in, with the secret `mail_password`; empty means that nobody does."""
+    sender: str = ""
+    """What stands in From: `Barograph <barograph@shop.example>`."""
+    cafile: str = ""
+    """PEM file of the authority that signed its certificate; empty means those that the machine trusts."""
+    timeout: float = Field(default=20.0, gt=0, le=120)
+    """Seconds until an answer counts as none."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.host and not self.sender:
+            raise ValueError("host needs a sender")
+        if self.username and self.security == "none":
+            raise ValueError("a password is not sent unencrypted: security starttls or tls")
+        return self
+
+
+class NotifySettings(Section):
+    pages: str = ""
+    """Where people reach Airflow's pages, for links in messages: `https://shop.example`; empty means `airflow_url`."""
+    turn: float = Field(default=1.0, ge=0.1, le=60)
+    """Seconds between two looks for news."""
+    patience_hours: float = Field(default=72.0, gt=0)
+    """How long a message is tried again before it is given up."""
+    missed_runs: int = Field(default=5, ge=2)
+    """So many intervals without a finished run of `ingest` open the alarm `ingest-stopped`; two minutes at least."""
+    collector_silent: float = Field(default=60.0, ge=15)
+    """So many seconds without a sign of life of the collector open the alarm `collector-stopped`."""
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
@@ -259,6 +297,8 @@ class Settings(BaseSettings):
     collector: CollectorSettings = CollectorSettings()
     backups: BackupSettings = BackupSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    mail: MailSettings = MailSettings()
+    notify: NotifySettings = NotifySettings()
     targets: list[Target] = []
     """Where refined readings, windows and alarms go besides InfluxDB; docs/targets.md."""
 
