@@ -28,8 +28,11 @@ HOMES = {
     "deltalake": {"archive.py", "testing.py", "backups/", "maintenance/"},
     "alembic": {"state/"},
     "yaml": {"documents.py", "cli/config.py"},
-    "matplotlib": {"reports/"},
-    "jinja2": {"reports/", "barograph_airflow/ui/"},
+    "matplotlib": {"reports/", "notify/chart.py"},
+    "jinja2": {"reports/", "barograph_airflow/ui/", "notify/rendering.py"},
+    "apprise": {"notify/channels/chat.py"},
+    "smtplib": {"mail.py"},
+    "httpcore": {"notify/channels/webhook.py"},
     "httpx": {"stack/airflow_api.py", "targets/webhook.py"},
     "airflow": {"barograph_airflow/", "dags/"},
 }

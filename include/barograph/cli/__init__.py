@@ -12,7 +12,7 @@ from barograph.errors import BarographError
 
 NOUNS = (
     "status", "doctor", "demo", "sim", "collect", "devices", "drain", "refine", "distribute", "settle", "report",
-    "alarms", "archive", "rejects", "sql", "export", "backup", "influx", "config", "sniff", "decode", "stack",
+    "alarms", "archive", "rejects", "sql", "export", "backup", "influx", "config", "sniff", "decode", "notify", "stack",
 )  # fmt: skip
 """In the order of the help. Each module's `register` adds its commands; heavy imports wait inside the functions."""
 

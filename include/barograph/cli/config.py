@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+if TYPE_CHECKING:
+    from barograph.settings import Settings
 
 out = Console(highlight=False, soft_wrap=True)
 
@@ -40,12 +43,15 @@ def check(
     """Read sites, rules and formats together, and name every mistake with file, line, field and what to try.
 
     Also what they say about each other: formats that a port names, devices and metrics of rules, limits that cannot
-    be. Exit code 2 if there is a mistake; notes are what is probably not meant, and fail nothing.
+    be. Without a folder, contacts and templates of messages too. Exit code 2 if there is a mistake; notes are what is
+    probably not meant, and fail nothing.
     """
     from barograph.collector.check import check as checked
     from barograph.settings import load_settings
 
     found = checked(folder if folder is not None else load_settings().sites_folder)
+    if folder is None:
+        found.mistakes += [line for line in _contacts(load_settings()) if line not in found.mistakes]
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for kind, colour, lines in (("mistake", "red", found.mistakes), ("note", "yellow", found.notes)):
         for line in lines:
@@ -56,6 +62,18 @@ def check(
     for site in found.sites:
         devices, ports = _many(len(site.devices), "device"), _many(len(site.ports), "port")
         out.print(f"[green]✓[/] {site.site}: {devices}, {ports}")
+
+
+def _contacts(settings: Settings) -> list[str]:
+    """What is wrong with those who are told of alarms, and with templates of the user's own."""
+    from barograph.errors import DocumentError
+    from barograph.notify import reading, rendering
+
+    try:
+        reading.read_book(settings)
+    except DocumentError as error:
+        return str(error).splitlines()
+    return rendering.problems(settings.path("templates"))
 
 
 def _coloured(line: str, kind: str, colour: str) -> str:

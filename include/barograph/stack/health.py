@@ -16,10 +16,11 @@ from barograph import kafka
 from barograph.collector import health as collector
 from barograph.errors import BarographError
 from barograph.influx.load import in_doubt, refused
+from barograph.notify import health as notifier
 from barograph.settings import PORT_OFFSETS, PostgresSettings, Settings
 from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
-from barograph.state import engine, stale, tables
+from barograph.state import engine, outbox, stale, tables
 from barograph.state.ledger import Ledger
 from barograph.state.targets import Positions
 from barograph.windows import iso
@@ -249,6 +250,28 @@ def _alarms(settings: Settings, now: datetime) -> Iterator[Answer]:
         yield Answer("alarm", "open alarms", True, "none")
 
 
+def _notifier(settings: Settings, now: datetime) -> Iterator[Answer]:
+    status = notifier.read(notifier.status_path(settings))
+    if status is None or not status.running(now):
+        since = f"silent since {iso(status.updated)}" if status else "unknown: it has not written run/notifier.json yet"
+        yield Answer("notifier", "notifier", False if status else None, f"{since}; nobody is told of alarms")
+        return
+    people = len(status.contacts)
+    found = f"{people} contacts" if people else "nobody to tell: docs/notify.md says how to name contacts"
+    trouble = status.error or (f"contacts refused, the last good ones hold: {status.refused}" if status.refused else "")
+    yield Answer("notifier", "notifier", not trouble, trouble or found, status.model_dump(mode="json"))
+    for name in status.stopped:
+        yield Answer("notifier", name, False, f"{name} has stopped; docs/runbook.md#component-notifier")
+    waiting = {(row.contact, row.channel): row.notices for row in outbox.pending(engine.connect(settings))}
+    for row in outbox.channels(engine.connect(settings)):
+        left = waiting.get((row.contact, row.channel), 0)
+        found = f"{row.state} {iso(row.attempted or row.composed)}, {left} notices wait"
+        if row.error:
+            found = f"{row.state} after {row.attempts} attempts, {left} notices wait: {row.error}"
+        facts = {"state": row.state, "attempts": row.attempts, "notices": left}
+        yield Answer("notifier", f"{row.contact}/{row.channel}", not row.error, found, facts)
+
+
 def _report(settings: Settings, now: datetime) -> Iterator[Answer]:
     newest = select(tables.reports).order_by(tables.reports.c.day.desc(), tables.reports.c.revision.desc()).limit(1)
     with engine.connect(settings).connect() as connection:
@@ -286,5 +309,6 @@ PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
     "target": _targets,
     "airflow": _dags,
     "alarm": _alarms,
+    "notifier": _notifier,
     "report": _report,
 }

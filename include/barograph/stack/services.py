@@ -32,6 +32,7 @@ PORTS = {
 SERVERS = (
     *("postgres", "kafka", "influxdb", "prepare", "spark-live", "spark-history"),
     *("airflow-api", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"),
+    "notifier",
 )
 INPUT = ("sensors", "collector")
 """Started when the first run's history is in: what is live must not overtake it."""

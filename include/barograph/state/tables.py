@@ -140,6 +140,57 @@ target_positions = Table(
     Column("stopped", Boolean, nullable=False, server_default="false", comment="until a person has looked"),
 )
 
+notifier_position = Table(
+    "notifier_position",
+    metadata,
+    Column("notifier", String, primary_key=True),
+    Column("change", BigInteger, nullable=False, comment="the last change of an alarm that was looked at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("message", BigInteger, Identity(), primary_key=True),
+    Column("identity", String, nullable=False, unique=True, comment="the same on every attempt"),
+    Column("contact", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("thread", String, nullable=False, comment="the identity of the first message about the same"),
+    Column("facts", JSONB, nullable=False, comment="what it says"),
+    Column("state", String, nullable=False, server_default="waiting", comment="waiting, sent, refused, late"),
+    Column("composed", DateTime(timezone=True), nullable=False),
+    Column("due", DateTime(timezone=True), nullable=False, comment="of the next attempt"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempted", DateTime(timezone=True), comment="when the last attempt began"),
+    Column("error", String, comment="why the last attempt came to nothing"),
+)
+Index("outbox_waiting", outbox.c.contact, outbox.c.channel, unique=True, postgresql_where=outbox.c.state == "waiting")
+Index("outbox_by_channel", outbox.c.contact, outbox.c.channel, outbox.c.composed)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice", BigInteger, Identity(), primary_key=True),
+    Column("alarm", ForeignKey("alarms.alarm"), nullable=False),
+    Column("contact", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("kind", String, nullable=False, comment="opened, raised, reopened, cleared, withdrawn, repeated, escalated"),
+    Column("number", Integer, nullable=False, comment="how many of its kind came before it"),
+    Column("severity", String, nullable=False, comment="of the alarm, then"),
+    Column("noted", DateTime(timezone=True), nullable=False),
+    Column("due", DateTime(timezone=True), nullable=False),
+    Column("message", ForeignKey("outbox.message"), comment="that says it; null: not yet"),
+    Column("dropped", String, comment="why nobody is told"),
+    UniqueConstraint("alarm", "contact", "channel", "kind", "number"),
+)
+Index(
+    "notices_pending",
+    notices.c.contact,
+    notices.c.channel,
+    notices.c.due,
+    postgresql_where=notices.c.message.is_(None) & notices.c.dropped.is_(None),
+)
+Index("notices_by_message", notices.c.message)
+
 backups = Table(
     "backups",
     metadata,

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MOUNTED = Path("/run/secrets")
+CONTACTS = Path("/run/contacts")
+"""What the notifier needs to tell people: files that somebody put into ./secrets/contacts."""
 TOKENS = ("influx_loader", "influx_reader")
 """Given by InfluxDB, kept by `prepare` in a volume: they change there when InfluxDB is made anew."""
 
@@ -32,6 +34,7 @@ def main(command: list[str]) -> None:
             raise Refused("Barograph does not run as root. Set RUN_AS_UID in .env to the owner of ./secrets.")
         private = Path(os.environ["BAROGRAPH_SECRETS"])
         copy_secrets(MOUNTED, private)
+        copy_secrets(CONTACTS, private)
         link_tokens(Path(os.environ.get("STACK_TOKENS", "")), private)
         os.environ.update(spark_urls(os.environ, private))
         if command[:1] == ["airflow"]:

@@ -1,7 +1,7 @@
 """Whether one service is well: exit 0 if it is, else 1 and the reason, for `docker inspect` to show.
 
     health.py airflow scheduler     Airflow's database has a fresh heartbeat of it
-    health.py collector             it has just written its status
+    health.py wrote collector       it has just written its status; `notifier` likewise
 
 Standard library only: it runs every few seconds.
 """
@@ -15,7 +15,7 @@ import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
-FRESH = 15.0
+FRESH = 30.0
 
 
 def airflow(component: str) -> str:
@@ -25,15 +25,15 @@ def airflow(component: str) -> str:
     return "" if status == "healthy" else f"{component} is {status}"
 
 
-def collector() -> str:
-    status = json.loads(Path(os.environ["BAROGRAPH_HOME"], "run", "collector.json").read_text(encoding="utf-8"))
+def wrote(name: str) -> str:
+    status = json.loads(Path(os.environ["BAROGRAPH_HOME"], "run", f"{name}.json").read_text(encoding="utf-8"))
     age = (datetime.now(UTC) - datetime.fromisoformat(status["updated"])).total_seconds()
     return "" if age < FRESH else f"its last status is {age:.0f} s old"
 
 
 def main(question: str, *subject: str) -> int:
     try:
-        problem = {"airflow": airflow, "collector": collector}[question](*subject)
+        problem = {"airflow": airflow, "wrote": wrote}[question](*subject)
     except (OSError, ValueError, KeyError) as error:
         problem = f"{type(error).__name__}: {error}"
     if problem:

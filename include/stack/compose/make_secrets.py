@@ -35,6 +35,10 @@ def make(folder: Path, owner: tuple[int, int], readable: bool = False) -> list[s
             # Left by a Docker that was started before the secrets were made.
             (folder / name).rmdir()
     made = secrets.make(folder)
+    contacts = folder / "contacts"
+    contacts.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(contacts, *owner)
     for path in (folder, *(folder / name for name in (*secrets.GENERATED, *secrets.SHAPED))):
         if os.geteuid() == 0:
             os.chown(path, *owner)

@@ -1,0 +1,117 @@
+"""How messages say things, in English and Chinese. Templates ask for words by name: `{{ t.since }}`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+from barograph.metrics import metric
+from barograph.notify.contacts import Language
+
+MINUS = "\N{MINUS SIGN}"
+
+WORDS: dict[str, tuple[str, str]] = {
+    "opened": ("Alarm", "告警"),
+    "escalated": ("Nobody has acknowledged", "无人确认"),
+    "reopened": ("Open again", "再次告警"),
+    "raised": ("Worse", "告警升级"),
+    "repeated": ("Still open", "仍未恢复"),
+    "passed": ("Came and went", "已发生并恢复"),
+    "cleared": ("Over", "已恢复"),
+    "withdrawn": ("Withdrawn", "已撤回"),
+    "withdrawn_why": (
+        "Later data show that it was none. What you were told before does not hold.",
+        "后到的数据表明并无此告警，先前的通知作废。",
+    ),
+    "passed_why": ("It was over before this could be told.", "在发出本通知之前已恢复。"),
+    "escalated_why": ("You are told because nobody has acknowledged it.", "因无人确认，现通知您。"),
+    "provisional": ("Not confirmed yet.", "尚待确认。"),
+    "acknowledged": ("Somebody has acknowledged it.", "已有人确认。"),
+    "warning": ("warning", "警告"),
+    "minor": ("minor", "次要"),
+    "major": ("major", "重要"),
+    "critical": ("critical", "严重"),
+    "limit": ("limit", "限值"),
+    "worst": ("worst", "极值"),
+    "since": ("since", "自"),
+    "from": ("from", "自"),
+    "until": ("until", "至"),
+    "lasted": ("lasted", "持续"),
+    "site": ("Site", "站点"),
+    "zone": ("Zone", "区域"),
+    "rule": ("Rule", "规则"),
+    "device": ("Device", "设备"),
+    "measured": ("Measured", "测量值"),
+    "alarms": ("alarms", "条告警"),
+    "open": ("open", "未恢复"),
+    "over": ("over", "已恢复"),
+    "more": ("more, not listed here", "条未列出"),
+    "look": ("Open in Barograph", "在 Barograph 中查看"),
+    "as_of": ("As of", "截至"),
+    "late": ("Sent late: it could not be delivered before.", "延迟送达：此前无法投递。"),
+    "test": ("Test", "测试"),
+    "test_why": (
+        "Somebody asked for it: nothing has happened. Alarms will reach you here.",
+        "这是一条测试消息，并未发生任何情况。告警将发送到这里。",
+    ),
+    "why_you": ("You are told as the contact", "您收到此消息，因为您是联系人"),
+    "last_hours": ("The last hours", "最近几小时"),
+    "nothing": ("no value", "无数值"),
+    "about_itself": ("About Barograph itself", "关于 Barograph 自身"),
+}
+"""(English, Chinese)"""
+
+CHINESE = {
+    "temperature": "温度", "humidity": "相对湿度", "pressure": "气压", "voltage": "电压", "co2": "二氧化碳",
+    "door": "门", "light": "光照", "dew_point": "露点", "pm2_5": "PM2.5", "pm10": "PM10",
+}  # fmt: skip
+"""Metrics by their Chinese names; the others by their label."""
+
+UNITS = (("d", "天", 86_400), ("h", "小时", 3_600), ("min", "分钟", 60), ("s", "秒", 1))
+
+
+def words(language: Language) -> SimpleNamespace:
+    return SimpleNamespace(**{name: said[language == "zh"] for name, said in WORDS.items()})
+
+
+def metric_name(name: str, label: str, language: Language) -> str:
+    return CHINESE.get(name, label) if language == "zh" else label
+
+
+def quantity(value: float | None, name: str, language: Language) -> str:
+    """As fine as the sensor resolves, with its unit."""
+    if value is None:
+        return WORDS["nothing"][language == "zh"]
+    known = metric(name)
+    if known.resolution:
+        decimals = max(0, len(f"{known.resolution:.6f}".rstrip("0").partition(".")[2]))
+        text = f"{value:.{decimals}f}"
+    else:
+        text = f"{value:.4g}"
+    if not text.strip("-0.e+"):
+        text = text.lstrip("-")
+    return f"{text.replace('-', MINUS)} {known.unit}".strip()
+
+
+def limit(value: float | None, name: str) -> str:
+    """As a person wrote it: 8, not 8.0."""
+    return "" if value is None else f"{value:g} {metric(name).unit}".strip().replace("-", MINUS)
+
+
+def local(moment: datetime, timezone: str) -> str:
+    """`2026-11-27 14:03:20 CET`: the zone's name tells the two hours apart when clocks go back."""
+    return moment.astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def duration(length: timedelta, language: Language) -> str:
+    """The two largest units: `2 h 5 min`, `2 小时 5 分钟`."""
+    left = max(0, int(length.total_seconds()))
+    parts: list[str] = []
+    for english, chinese, seconds in UNITS:
+        count, left = divmod(left, seconds)
+        if count and len(parts) < 2:
+            parts.append(f"{count} {chinese if language == 'zh' else english}")
+        elif parts:
+            break
+    return " ".join(parts) or ("0 秒" if language == "zh" else "0 s")

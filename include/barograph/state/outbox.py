@@ -1,0 +1,351 @@
+"""The outbox in SQL: what changed becomes notices, notices become messages, messages are delivered.
+
+Every notice is made once: those of a change and the position behind it are one transaction, and what is told to whom
+on which channel is unique. A message is marked when it was sent, so one whose sender dies in between is sent again,
+under the same identity. A channel has one message at a time; what is new meanwhile joins the next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from zlib import crc32
+
+from sqlalchemy import Connection, Engine, Row, case, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from barograph.state.tables import alarms, notices, notifier_position, outbox
+
+NOTIFIER = "notifier"
+CHANGES = 5_000
+"""Of alarms that are looked at together: a storm is one transaction."""
+LOCK_SECONDS = 5
+WORDS = 500
+"""Characters of an error that are remembered."""
+PENDING = (notices.c.message.is_(None), notices.c.dropped.is_(None))
+
+Address = tuple[str, str]
+"""A contact, and one of its channels."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to be told about an alarm, to one contact on one channel, not before `due`."""
+
+    alarm: int
+    contact: str
+    channel: str
+    kind: str
+    number: int
+    severity: str
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Message:
+    """One that waits, or was sent."""
+
+    message: int
+    identity: str
+    contact: str
+    channel: str
+    thread: str
+    facts: dict[str, Any]
+    composed: datetime
+    due: datetime
+    attempts: int
+    state: str = "waiting"
+    attempted: datetime | None = None
+    error: str | None = None
+
+    @property
+    def address(self) -> Address:
+        return self.contact, self.channel
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What composing makes of pending notices. Those that `drop` names are told nobody, those `later` not yet."""
+
+    identity: str
+    thread: str
+    facts: dict[str, Any]
+    told: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Composition:
+    message: Composed | None
+    drop: Mapping[int, str]
+    later: Mapping[int, datetime]
+
+
+Decide = Callable[[Mapping[Any, Any], Sequence[Row[Any]]], Iterable[Notice]]
+"""An alarm as it is now, and the notices about it so far, in their order -> what is to be told."""
+Compose = Callable[[Sequence[Row[Any]], Mapping[int, Mapping[str, Any]], Mapping[int, Sequence[str]]], Composition]
+"""Pending notices of one channel, their alarms, and per alarm the identities of messages about it so far."""
+
+
+@contextmanager
+def leading(engine: Engine) -> Iterator[Connection | None]:
+    """Be the one notifier of this database, or None where another is. It ends with the process, however that ends."""
+    key = crc32(NOTIFIER.encode())
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            if not connection.invalidated:
+                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+
+
+def follow(engine: Engine, at: datetime, decide: Decide) -> int:
+    """Look at the alarms that changed since the position, and move it. How many those were.
+
+    The first time, what is open is looked at, and nothing of what is over. Waits for whoever is writing alarms: their
+    changes are numbered before they are seen, and a lower number that shows later would never be looked at.
+    """
+    with engine.begin() as connection:
+        before = connection.scalar(select(notifier_position.c.change))
+        if before is not None and not connection.scalar(select(alarms.c.alarm).where(alarms.c.change > before)):
+            return 0
+        connection.execute(text(f"set local lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.execute(text("lock table alarms in share mode"))
+        position = _position(connection)
+        changed = select(alarms).order_by(alarms.c.change)
+        newest = connection.scalar(select(func.max(alarms.c.change))) or 0
+        if position is None:
+            rows = connection.execute(changed.where(alarms.c.state == "open")).mappings().all()
+        else:
+            rows = connection.execute(changed.where(alarms.c.change > position).limit(CHANGES)).mappings().all()
+            newest = rows[-1]["change"] if rows else newest
+        known = _known(connection, [row["alarm"] for row in rows])
+        made = [notice for row in rows for notice in decide(row, known[row["alarm"]])]
+        _enqueue(connection, at, made)
+        moved = insert(notifier_position).values(notifier=NOTIFIER, change=newest)
+        connection.execute(moved.on_conflict_do_update(index_elements=["notifier"], set_={"change": newest}))
+        return len(rows)
+
+
+def remind(engine: Engine, at: datetime, decide: Callable[[Sequence[Row[Any]]], Iterable[Notice]]) -> int:
+    """Offer the notices about alarms that are open, and neither acknowledged nor shelved; make those it returns."""
+    wanted = (
+        select(notices, alarms.c.rule, alarms.c.device, alarms.c.metric, alarms.c.severity.label("now"))
+        .join(alarms, alarms.c.alarm == notices.c.alarm)
+        .where(alarms.c.state == "open", notices.c.dropped.is_(None))
+        .order_by(notices.c.notice)
+    )
+    with engine.begin() as connection:
+        rows = connection.execute(wanted).all()
+        quiet = acknowledged(connection, {row.alarm for row in rows}) | shelved(connection, rows, at).keys()
+        return _enqueue(connection, at, decide([row for row in rows if row.alarm not in quiet]))
+
+
+def ready(engine: Engine, at: datetime) -> list[Address]:
+    """The channels that something is due for, and that have no message under way."""
+    under_way = select(outbox.c.message).where(
+        outbox.c.contact == notices.c.contact, outbox.c.channel == notices.c.channel, outbox.c.state == "waiting"
+    )
+    wanted = select(notices.c.contact, notices.c.channel).where(*PENDING, notices.c.due <= at, ~under_way.exists())
+    with engine.connect() as connection:
+        return [(row.contact, row.channel) for row in connection.execute(wanted.distinct())]
+
+
+def compose(engine: Engine, address: Address, at: datetime, until: datetime, put: Compose) -> bool:
+    """Let `put` make one message of what is due on a channel `until` then; whether it made one."""
+    with engine.begin() as connection:
+        mine = (notices.c.contact == address[0], notices.c.channel == address[1])
+        rows = connection.execute(
+            select(notices).where(*mine, *PENDING, notices.c.due <= until).order_by(notices.c.notice).with_for_update()
+        ).all()
+        those = {row.alarm for row in rows}
+        about = {
+            row["alarm"]: dict(row)
+            for row in connection.execute(select(alarms).where(alarms.c.alarm.in_(those))).mappings()
+        }
+        for alarm in acknowledged(connection, those):
+            about[alarm]["acknowledged"] = True
+        hidden = shelved(connection, [_Point(number, **_key(about[number])) for number in those], at)
+        for alarm, end in hidden.items():
+            about[alarm]["shelved"] = end
+        made = put(rows, about, _threads(connection, mine, those))
+        for why in set(made.drop.values()):
+            gone = [notice for notice, said in made.drop.items() if said == why]
+            connection.execute(update(notices).where(notices.c.notice.in_(gone)).values(dropped=why))
+        for end in set(made.later.values()):
+            waiting = [notice for notice, until_ in made.later.items() if until_ == end]
+            connection.execute(update(notices).where(notices.c.notice.in_(waiting)).values(due=end))
+        if made.message is None:
+            return False
+        row = insert(outbox).values(
+            identity=made.message.identity, contact=address[0], channel=address[1], thread=made.message.thread,
+            facts=made.message.facts, composed=at, due=at,
+        )  # fmt: skip
+        number = connection.scalar(row.returning(outbox.c.message))
+        connection.execute(update(notices).where(notices.c.notice.in_(made.message.told)).values(message=number))
+        return True
+
+
+def composed_since(engine: Engine, since: datetime) -> dict[Address, list[datetime]]:
+    """When messages were composed, by channel: what rates are counted by."""
+    wanted = select(outbox.c.contact, outbox.c.channel, outbox.c.composed).where(outbox.c.composed > since)
+    found: dict[Address, list[datetime]] = defaultdict(list)
+    with engine.connect() as connection:
+        for row in connection.execute(wanted.order_by(outbox.c.composed)):
+            found[row.contact, row.channel].append(row.composed)
+    return found
+
+
+def waiting(engine: Engine, at: datetime) -> list[Message]:
+    """The messages that are to be sent by now."""
+    return messages(engine, outbox.c.state == "waiting", outbox.c.due <= at)
+
+
+def messages(engine: Engine, *conditions: Any, newest: int | None = None) -> list[Message]:
+    wanted = select(outbox).where(*conditions).order_by(outbox.c.message)
+    if newest is not None:
+        wanted = wanted.order_by(None).order_by(outbox.c.message.desc()).limit(newest)
+    with engine.connect() as connection:
+        return [Message(**row) for row in connection.execute(wanted).mappings()]
+
+
+def begin(engine: Engine, message: int, at: datetime) -> None:
+    """Note that an attempt begins: also one that is never heard of again is counted."""
+    begun = update(outbox).where(outbox.c.message == message)
+    with engine.begin() as connection:
+        connection.execute(begun.values(attempts=outbox.c.attempts + 1, attempted=at))
+
+
+def note(engine: Engine, message: int, state: str, due: datetime, error: str | None) -> None:
+    """What came of an attempt. One that was marked as sent stays sent."""
+    marked = update(outbox).where(outbox.c.message == message, outbox.c.state == "waiting")
+    with engine.begin() as connection:
+        connection.execute(marked.values(state=state, due=due, error=error[:WORDS] if error else None))
+
+
+def retry(engine: Engine, at: datetime) -> int:
+    """Let what was refused or given up wait again, one of each channel, the newest. How many."""
+    with engine.begin() as connection:
+        newest = select(func.max(outbox.c.message)).group_by(outbox.c.contact, outbox.c.channel)
+        again = update(outbox).where(outbox.c.message.in_(newest), outbox.c.state.in_(["refused", "late"]))
+        values = {"state": "waiting", "due": at, "composed": outbox.c.composed}
+        return connection.execute(again.values(**values)).rowcount
+
+
+def channels(engine: Engine) -> list[Row[Any]]:
+    """How each channel is: what waits, since when, and what its last message came to."""
+    last = (
+        select(
+            outbox.c.contact,
+            outbox.c.channel,
+            outbox.c.state,
+            outbox.c.error,
+            outbox.c.attempts,
+            outbox.c.attempted,
+            outbox.c.composed,
+        )
+        .distinct(outbox.c.contact, outbox.c.channel)
+        .order_by(outbox.c.contact, outbox.c.channel, outbox.c.message.desc())
+    )
+    with engine.connect() as connection:
+        return list(connection.execute(last))
+
+
+def pending(engine: Engine) -> list[Row[Any]]:
+    """How many notices wait, by channel, and since when the oldest is due."""
+    wanted = (
+        select(
+            notices.c.contact, notices.c.channel, func.count().label("notices"), func.min(notices.c.due).label("due")
+        )
+        .where(*PENDING)
+        .group_by(notices.c.contact, notices.c.channel)
+        .order_by(notices.c.contact, notices.c.channel)
+    )
+    with engine.connect() as connection:
+        return list(connection.execute(wanted))
+
+
+def acknowledged(connection: Connection, those: Collection[int]) -> set[int]:
+    """Which of these alarms somebody took up, or closed."""
+    if not those or not _people_act(connection):
+        return set()
+    verbs = text(
+        "select distinct on (alarm) alarm, verb from alarm_actions"
+        " where alarm = any(:those) and verb in ('acknowledge', 'close', 'reopen') order by alarm, action desc"
+    )
+    return {row.alarm for row in connection.execute(verbs, {"those": list(those)}) if row.verb != "reopen"}
+
+
+def shelved(connection: Connection, those: Iterable[Any], at: datetime) -> dict[int, datetime]:
+    """Until when which of these alarms are shelved: a shelf covers all of one rule, device and metric."""
+    if not (named := list(those)) or not _people_act(connection):
+        return {}
+    shelves = text(
+        "select distinct on (rule, device, metric) rule, device, metric, verb, until from alarm_actions"
+        " join alarms using (alarm) where verb in ('shelve', 'unshelve')"
+        " order by rule, device, metric, action desc"
+    )
+    ends = {
+        (row.rule, row.device, row.metric): row.until
+        for row in connection.execute(shelves)
+        if row.verb == "shelve" and row.until is not None and row.until > at
+    }
+    points = {one.alarm: (one.rule, one.device, one.metric) for one in named}
+    return {alarm: ends[point] for alarm, point in points.items() if point in ends}
+
+
+@dataclass(frozen=True)
+class _Point:
+    alarm: int
+    rule: str
+    device: str
+    metric: str
+
+
+def _key(alarm: Mapping[str, Any]) -> dict[str, str]:
+    return {name: alarm[name] for name in ("rule", "device", "metric")}
+
+
+def _people_act(connection: Connection) -> bool:
+    return connection.scalar(text("select to_regclass('alarm_actions')")) is not None
+
+
+def _position(connection: Connection) -> int | None:
+    """Locked until the transaction ends."""
+    return connection.scalar(select(notifier_position.c.change).with_for_update())
+
+
+def _known(connection: Connection, those: Sequence[int]) -> defaultdict[int, list[Row[Any]]]:
+    known: defaultdict[int, list[Row[Any]]] = defaultdict(list)
+    wanted = select(notices).where(notices.c.alarm.in_(those)).order_by(notices.c.notice)
+    for row in connection.execute(wanted):
+        known[row.alarm].append(row)
+    return known
+
+
+def _enqueue(connection: Connection, at: datetime, made: Iterable[Notice]) -> int:
+    rows = [{**asdict(notice), "noted": at} for notice in made]
+    if rows:
+        connection.execute(insert(notices).on_conflict_do_nothing(), rows)
+    return len(rows)
+
+
+def _threads(connection: Connection, mine: Sequence[Any], those: Collection[int]) -> dict[int, list[str]]:
+    """Per alarm: the identities of the messages about it that went out here, the first one first."""
+    wanted = (
+        select(notices.c.alarm, outbox.c.identity)
+        .join(outbox, outbox.c.message == notices.c.message)
+        .where(*mine, notices.c.alarm.in_(those), case((outbox.c.state == "refused", False), else_=True))
+        .order_by(notices.c.notice)
+    )
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in connection.execute(wanted):
+        if row.identity not in found[row.alarm]:
+            found[row.alarm].append(row.identity)
+    return found
