@@ -52,8 +52,8 @@ def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str
     thin = course[:: max(1, len(course) // POINTS)]
     zone = ZoneInfo(timezone)
     with style():
-        figure = Figure(figsize=(5.5, 1.9))
-        axes = figure.add_axes((0.085, 0.15, 0.895, 0.72))
+        figure = Figure(figsize=(4.6, 1.9))
+        axes = figure.add_axes((0.09, 0.15, 0.885, 0.72))
         axes.plot([_days(at) for at, _ in thin], [value for _, value in thin], color=CURVE, linewidth=1.4)
         began, ended = utc(alarm["started"]), utc(alarm["cleared"]) if alarm["cleared"] else window.end
         axes.axvspan(_days(max(began, window.start)), _days(ended), color=ALARM, alpha=0.14, linewidth=0)
@@ -67,8 +67,8 @@ def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", words.MINUS)))
         axes.grid(axis="y", color=HAIR, linewidth=0.5)
-        axes.tick_params(labelsize=8, length=3)
-        axes.set_title(alarm["unit"], loc="left", fontsize=8, color=QUIET, pad=3)
+        axes.tick_params(labelsize=9, length=3)
+        axes.set_title(alarm["unit"], loc="left", fontsize=9, color=QUIET, pad=3)
         return png(figure)
 
 

@@ -26,6 +26,8 @@ from barograph.windows import utc
 OURS = Path(__file__).parent / "templates"
 LINE = 150
 """Characters of a subject."""
+SIGNATURE = "-- "
+"""What mail programs hide when somebody answers."""
 CHART = "chart"
 """The chart's name in mails: `cid:chart`."""
 
@@ -148,7 +150,7 @@ def _entry(
         "limit_said": words.limit(one["limit"], one["metric"]),
         "since": when(one["started"]),
         "until": when(one["cleared"]) if one["cleared"] else "",
-        "lasted": words.duration(ended - utc(one["started"]), language),
+        "lasted": "" if one["said"] == "withdrawn" else words.duration(ended - utc(one["started"]), language),
         "system": not one["site"],
         "link": link(pages, one["alarm"]),
         "why": getattr(t, f"{one['said']}_why", ""),
@@ -156,5 +158,5 @@ def _entry(
 
 
 def _tidy(text: str) -> str:
-    lines = [line.rstrip() for line in text.strip().splitlines()]
+    lines = [line if line == SIGNATURE else line.rstrip() for line in text.strip().splitlines()]
     return "\n".join(line for place, line in enumerate(lines) if line or lines[place - 1]) + "\n"
