@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, text, update
 from tests.services.river import NOW, opened
 
 from barograph.state import engine, outbox
@@ -214,22 +214,3 @@ def test_people_are_told_by_servers_that_fail_and_a_notifier_that_is_killed(shop
         assert 1 == len({mail["Message-ID"] for mail in firsts})
         assert firsts[0]["Message-ID"] == last["In-Reply-To"]
     assert [] == mails(inbox, "never")
-
-
-def test_a_storm_is_one_digest_and_two_notifiers_make_no_more_of_it(shop, receiver):
-    """A thousand alarms at once: each contact gets one message, whoever sends it."""
-    river, folder = shop
-    with running(folder / "home"), running(folder / "home"):
-        until(lambda: (folder / "home" / "run" / "notifier.json").exists())
-        with engine.connect(river.settings).begin() as connection:
-            row = {
-                "site": river.name, "rule": "warm", "rule_version": "1", "severity": "major", "metric": "temperature",
-                "limit": 8.0, "value": 9.5, "started": NOW, "opened": NOW, "state": "open", "historical": False,
-            }  # fmt: skip
-            connection.execute(insert(alarms), [{**row, "device": f"{river.name}-{n}"} for n in range(1000)])
-        until(lambda: settled(river))
-
-    assert [1000] == [body["counts"]["alarms"] for path, _, body, _ in receiver.posts if path == "/busy"]
-    assert ["[A shop] 1000 alarms, 1000 open, 1000 major"] == [m["Subject"] for m in mails(folder / "mails", "plain")]
-    with engine.connect(river.settings).connect() as connection:
-        assert 8000 == connection.scalar(select(text("count(*)")).select_from(text("notices")))

@@ -44,10 +44,11 @@ def pause(attempts: int, draw: Callable[[], float] = random.random) -> timedelta
     return timedelta(seconds=seconds * (0.5 + draw()))
 
 
-def deliver(settings: Settings, engine: Engine, book: Book, message: Message, clock: Clock) -> Outcome:
-    """Attempt it, and note what came of it. Raises only what the database does."""
+def deliver(settings: Settings, engine: Engine, book: Book, message: Message, clock: Clock) -> Outcome | None:
+    """Attempt it, and note what came of it; None if somebody else did. Raises only what the database does."""
     began = clock()
-    outbox.begin(engine, message.message, began)
+    if not outbox.begin(engine, message, began):
+        return None
     try:
         send(settings, book, message, began)
         outcome = Outcome("sent", began, None)

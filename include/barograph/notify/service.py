@@ -41,7 +41,7 @@ log = structlog.get_logger()
 def run(settings: Settings, stop: threading.Event, clock: Clock, supervisor: Supervisor | None = None) -> None:
     """Until `stop` is set. A database that is down is waited for."""
     told = supervisor or Supervisor()
-    engine = apart(connect(settings))
+    engine = connect(settings)
     notifier = Notifier(settings, engine, clock)
     told.ready()
     while not stop.is_set():
@@ -75,6 +75,8 @@ class Notifier:
     def __init__(self, settings: Settings, engine: Engine, clock: Clock) -> None:
         self.settings = settings
         self.engine = engine
+        # Channels that deliver at the same time need more than the two connections of a process.
+        self._apart = apart(engine)
         self.book = Book()
         self._clock = clock
         self._started = self._seldom = clock()
@@ -161,7 +163,7 @@ class Notifier:
         book, work = self.book, _logged(deliver)
         thread = threading.Thread(
             target=work,
-            args=(self.settings, self.engine, book, message, self._clock),
+            args=(self.settings, self._apart, book, message, self._clock),
             name="/".join(message.address),
             daemon=True,
         )

@@ -215,11 +215,15 @@ def messages(engine: Engine, *conditions: Any, newest: int | None = None) -> lis
         return [Message(**row) for row in connection.execute(wanted).mappings()]
 
 
-def begin(engine: Engine, message: int, at: datetime) -> None:
-    """Note that an attempt begins: also one that is never heard of again is counted."""
-    begun = update(outbox).where(outbox.c.message == message)
+def begin(engine: Engine, message: Message, at: datetime) -> bool:
+    """Note that an attempt begins: also one that is never heard of again is counted.
+
+    False where there was another since the message was read: then this one is not to be made.
+    """
+    same = (outbox.c.state == "waiting", outbox.c.attempts == message.attempts)
+    begun = update(outbox).where(outbox.c.message == message.message, *same)
     with engine.begin() as connection:
-        connection.execute(begun.values(attempts=outbox.c.attempts + 1, attempted=at))
+        return connection.execute(begun.values(attempts=message.attempts + 1, attempted=at)).rowcount == 1
 
 
 def note(engine: Engine, message: int, state: str, due: datetime, error: str | None) -> None:

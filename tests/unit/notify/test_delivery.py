@@ -111,7 +111,7 @@ def test_what_comes_of_an_attempt(settings, monkeypatch, error, composed, state)
             raise error
 
     monkeypatch.setattr(channels, "send", send)
-    monkeypatch.setattr(delivery.outbox, "begin", lambda *_: None)
+    monkeypatch.setattr(delivery.outbox, "begin", lambda *_: True)
     monkeypatch.setattr(delivery.outbox, "note", lambda *facts: noted.append(facts[2:]))
 
     outcome = delivery.deliver(settings, None, a_book(), a_message(composed=composed), lambda: NOON)
