@@ -10,11 +10,11 @@ When red  docs/runbook.md#backup
 from airflow.sdk import dag
 
 from barograph_airflow.assets import BACKUPS, RECORD, REPORTS
-from barograph_airflow.schedules import DEFAULTS, NO_BACKFILL, nightly
+from barograph_airflow.schedules import DEFAULTS, NO_BACKFILL, done_within, nightly
 from barograph_airflow.steps import step
 
 
-@dag(schedule=nightly(), max_active_runs=1, doc_md=__doc__, **NO_BACKFILL, **DEFAULTS)
+@dag(schedule=nightly(), max_active_runs=1, deadline=done_within(6), doc_md=__doc__, **NO_BACKFILL, **DEFAULTS)
 def backup():
     step("backup", inlets=[RECORD, REPORTS], outlets=[BACKUPS], minutes=120)
 

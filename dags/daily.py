@@ -9,11 +9,13 @@ When red  docs/runbook.md#daily
 from airflow.sdk import dag, task_group
 
 from barograph_airflow.assets import DERIVED, RECORD, REPORTS
-from barograph_airflow.schedules import DEFAULTS, HISTORY, day_and_sites, local_day
+from barograph_airflow.schedules import DEFAULTS, HISTORY, day_and_sites, done_within, local_day
 from barograph_airflow.steps import days, grace, step
 
 
-@dag(schedule=local_day(), params=day_and_sites(), max_active_runs=4, doc_md=__doc__, **DEFAULTS)
+@dag(
+    schedule=local_day(), params=day_and_sites(), max_active_runs=4, deadline=done_within(6), doc_md=__doc__, **DEFAULTS
+)
 def daily():
     @task_group(prefix_group_id=False)
     def each(day):

@@ -2,6 +2,7 @@
 
     probe.py port 28092             somebody listens
     probe.py heartbeat scheduler    Airflow has heard from this run of it
+    probe.py wrote notifier         this run of it has just said how it is, in run/notifier.json
 
 A ready server costs one short look. Standard library only.
 """
@@ -17,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 PATIENCE = 20.0
+FRESH = 30.0
 
 
 def listens(port: str) -> bool:
@@ -37,8 +39,14 @@ def beats(component: str) -> bool:
     return bool(health["status"] == "healthy" and heard and datetime.fromisoformat(heard).timestamp() > started)
 
 
+def wrote(name: str) -> bool:
+    said = Path(os.environ["STACK_HOME"], "run", f"{name}.json").stat().st_mtime
+    started = Path(os.environ["STACK_HOME"], "run", f"{os.environ['PC_PROC_NAME']}.pid").stat().st_mtime
+    return said > started and time.time() - said < FRESH
+
+
 def main(question: str, subject: str) -> int:
-    ready = {"port": listens, "heartbeat": beats}[question]
+    ready = {"port": listens, "heartbeat": beats, "wrote": wrote}[question]
     deadline = time.monotonic() + PATIENCE
     problem: Exception | str = "not ready"
     while time.monotonic() < deadline:

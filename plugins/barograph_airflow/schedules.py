@@ -5,11 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, DeltaDataIntervalTimetable, Param
+from airflow.sdk import (
+    CronDataIntervalTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    DeltaDataIntervalTimetable,
+    Param,
+    SyncCallback,
+)
 
 from barograph import registry
 from barograph.settings import load_settings
 from barograph.stack.pools import HISTORY as HISTORY
+from barograph_airflow import callbacks
 
 DEFAULTS: dict[str, Any] = {
     "catchup": False,
@@ -22,10 +30,18 @@ DEFAULTS: dict[str, Any] = {
         "retry_delay": timedelta(seconds=20),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=5),
+        "on_failure_callback": callbacks.failed,
+        "on_success_callback": callbacks.worked,
     },
 }
 
 NO_BACKFILL: dict[str, Any] = {"allowed_run_types": ["scheduled", "manual", "asset_materialization"]}
+
+
+def done_within(hours: float) -> DeadlineAlert:
+    """A scheduled run that is not done by then opens an alarm: one that hangs does not fail."""
+    late = SyncCallback(callbacks.late, kwargs={"hours": hours})
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=hours), late, name="late")
 
 
 def zone() -> str:

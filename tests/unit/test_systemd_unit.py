@@ -15,23 +15,30 @@ from barograph.collector.service import FLUSH
 
 FOLDER = Path(__file__).parents[2] / "docs" / "systemd"
 UNIT = FOLDER / "barograph-collector.service"
+UNITS = {UNIT: "Read the serial ports", FOLDER / "barograph-notifier.service": "Follow the alarms"}
 RULES = FOLDER / "99-barograph.rules"
 
 
 @pytest.fixture(scope="module")
 def service():
+    return section(UNIT)
+
+
+def section(path):
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str
-    unit.read(UNIT, encoding="utf-8")
+    unit.read(path, encoding="utf-8")
     return unit["Service"]
 
 
-def test_it_starts_a_command_that_there_is(service):
-    program, *words = service["ExecStart"].split()
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_it_starts_a_command_that_there_is(unit):
+    program, *words = section(unit)["ExecStart"].split()
     told = CliRunner().invoke(make_app(), [*words, "--help"])
 
     assert "barograph" == Path(program).name
-    assert (0, True) == (told.exit_code, "Read the serial ports" in told.stdout)
+    assert (0, True) == (told.exit_code, UNITS[unit] in told.stdout)
+    assert "notify" == section(unit)["Type"]
 
 
 def test_it_waits_for_what_the_collector_says(service):
@@ -41,13 +48,14 @@ def test_it_waits_for_what_the_collector_says(service):
     assert int(service["TimeoutStopSec"]) > FLUSH
 
 
-def test_systemd_itself_finds_nothing_wrong_with_it(tmp_path):
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_systemd_itself_finds_nothing_wrong_with_it(tmp_path, unit):
     """A word that it does not know is ignored, with a line in a log that nobody reads."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here: the unit was only read")
     program = Path(sys.executable).with_name("barograph")
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text(encoding="utf-8").replace("/opt/barograph/bin/barograph", str(program)))
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/barograph/bin/barograph", str(program)))
     done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, timeout=60)
 
     assert (0, "") == (done.returncode, done.stderr)

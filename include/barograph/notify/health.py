@@ -17,6 +17,8 @@ class Status(BaseModel):
     pid: int
     started: datetime
     updated: datetime
+    leads: bool = True
+    """Or stands by, because another one of this database leads."""
     contacts: list[str]
     refused: str = ""
     """Why the files of now are not in force."""

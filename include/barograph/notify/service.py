@@ -47,7 +47,9 @@ def run(settings: Settings, stop: threading.Event, clock: Clock, supervisor: Sup
     while not stop.is_set():
         try:
             with outbox.leading(engine) as lead:
-                if lead is not None:
+                if lead is None:
+                    notifier.stand_by()
+                else:
                     log.info("notifier_leads", contacts=len(notifier.book.contacts))
                     _lead(notifier, lead, stop, told)
         except (BarographError, SQLAlchemyError) as error:
@@ -103,11 +105,17 @@ class Notifier:
             self._hand_over(message)
         self.say()
 
-    def say(self, error: str = "") -> None:
+    def stand_by(self) -> None:
+        """Say so, unless the one that leads says how it is in the same place."""
+        there = health.read(health.status_path(self.settings))
+        if there is None or there.pid == os.getpid() or not there.running(self._clock()):
+            self.say(leads=False)
+
+    def say(self, error: str = "", leads: bool = True) -> None:
         """Into the file that `barograph status` reads."""
         status = health.Status(
-            pid=os.getpid(), started=self._started, updated=self._clock(), contacts=sorted(self.book.contacts),
-            refused=self._refused, stopped=self._stopped, error=error,
+            pid=os.getpid(), started=self._started, updated=self._clock(), leads=leads,
+            contacts=sorted(self.book.contacts), refused=self._refused, stopped=self._stopped, error=error,
         )  # fmt: skip
         try:
             health.write(health.status_path(self.settings), status)

@@ -259,6 +259,8 @@ def _notifier(settings: Settings, now: datetime) -> Iterator[Answer]:
     people = len(status.contacts)
     found = f"{people} contacts" if people else "nobody to tell: docs/notify.md says how to name contacts"
     trouble = status.error or (f"contacts refused, the last good ones hold: {status.refused}" if status.refused else "")
+    if not status.leads:
+        found = "stands by: another notifier of this database leads"
     yield Answer("notifier", "notifier", not trouble, trouble or found, status.model_dump(mode="json"))
     for name in status.stopped:
         yield Answer("notifier", name, False, f"{name} has stopped; docs/runbook.md#component-notifier")

@@ -14,8 +14,9 @@ from barograph.state.tables import alarms
 INGEST_STOPPED = "ingest-stopped"
 COLLECTOR_STOPPED = "collector-stopped"
 DAG_FAILED = "dag-failed"
+DAG_LATE = "dag-late"
 
-SYSTEM_RULES = (GAP, SHARED_ID, INGEST_STOPPED, COLLECTOR_STOPPED, DAG_FAILED)
+SYSTEM_RULES = (GAP, SHARED_ID, INGEST_STOPPED, COLLECTOR_STOPPED, DAG_FAILED, DAG_LATE)
 """Rules that no rules.yaml has."""
 
 
@@ -46,9 +47,11 @@ def keep_open(
 
 def clear(connection: Connection, rule: str, at: datetime, device: str | None = None, metric: str | None = None) -> int:
     """Clear what is open of a rule, of one device and metric or of all. How many there were."""
-    _one_at_a_time(connection, rule)
     which = [alarms.c.rule == rule, alarms.c.state == "open"]
     which += [column == said for column, said in ((alarms.c.device, device), (alarms.c.metric, metric)) if said]
+    if not connection.scalar(select(func.count()).select_from(alarms).where(*which)):
+        return 0
+    _one_at_a_time(connection, rule)
     ended = update(alarms).where(*which).values(state="cleared", cleared=func.greatest(alarms.c.opened, at))
     return connection.execute(ended).rowcount
 

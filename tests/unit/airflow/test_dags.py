@@ -162,3 +162,17 @@ def test_the_runbook_has_a_heading_for_every_dag_and_step(dags):
     assert set(dags.dags) <= headings
     assert steps <= headings
     assert {f"ingest / {step}" for step in ("drain", "refine", "load", "judge")} <= headings
+
+
+def test_every_task_tells_when_it_fails_and_when_it_works_again(dags):
+    for dag in dags.dags.values():
+        for task in dag.tasks:
+            assert task.has_on_failure_callback
+            assert task.has_on_success_callback
+
+
+def test_what_people_wait_for_in_the_morning_has_a_deadline(dags):
+    """A run that hangs does not fail."""
+    with_deadline = {name: [alert.interval for alert in dag.deadline or []] for name, dag in dags.dags.items()}
+
+    assert {name for name, those in with_deadline.items() if those} == {"daily", "backup"}
