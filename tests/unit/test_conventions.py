@@ -29,6 +29,7 @@ HOMES = {
     "alembic": {"state/"},
     "yaml": {"documents.py", "cli/config.py"},
     "matplotlib": {"reports/", "notify/chart.py"},
+    "fpdf": {"reports/pdf.py"},
     "jinja2": {"reports/", "barograph_airflow/ui/", "notify/rendering.py"},
     "apprise": {"notify/channels/chat.py"},
     "smtplib": {"mail.py"},

@@ -119,6 +119,19 @@ reports = Table(
     Column("made", DateTime(timezone=True), nullable=False),
 )
 
+signoffs = Table(
+    "signoffs",
+    metadata,
+    Column("signoff", BigInteger, Identity(), primary_key=True),
+    Column("site", String, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("who", String, nullable=False, comment="as he is logged in"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("comment", String, nullable=False, server_default=""),
+)
+Index("signoffs_by_day", signoffs.c.site, signoffs.c.day)
+
 stale_days = Table(
     "stale_days",
     metadata,
