@@ -223,6 +223,10 @@ class Archive:
         """Who said something in a window, and where it came from (identities.NEEDED); without Spark."""
         return self._of("readings", "time", window, list(identities.NEEDED))
 
+    def arrivals(self, window: Window, devices: Sequence[str]) -> pa.Table:
+        """When readings of a window were measured, and when Kafka had them: time, published; without Spark."""
+        return self._of("readings", "time", window, ["time", "published"], pc.field("device").isin(list(devices)))
+
     def rejects(self, since: datetime, until: datetime, bytes_of: Sequence[int] | None = None) -> pa.Table:
         """The rows of rejects that a stretch of time published; with their bytes only those of these offsets."""
         columns = [name for name in schemas.columns("rejects") if bytes_of is not None or name != "raw"]
@@ -254,13 +258,23 @@ class Archive:
         return {date.fromisoformat(part["day"]) for part in parts if part["site"] == site}
 
     def derived(
-        self, table: str, site: str, day: date, columns: list[str] | None = None, metric: str | None = None
+        self,
+        table: str,
+        site: str,
+        day: date,
+        columns: list[str] | None = None,
+        metric: str | None = None,
+        until: date | None = None,
+        some: pc.Expression | None = None,
     ) -> pa.Table:
-        """One settled (site, day) of a derived table, without Spark; empty where it was not settled."""
+        """One settled (site, day) of a derived table, or all `until` another; empty where nothing was settled."""
         found = self._table(table)
         if found is None:
             return pa.table({})
-        chosen = (pc.field("site") == site) & (pc.field("day") == day)
+        last = day if until is None else until
+        chosen = (pc.field("site") == site) & (pc.field("day") >= day) & (pc.field("day") <= last)
+        if some is not None:
+            chosen &= some
         if metric is not None:
             chosen &= pc.field("metric") == metric
         return found.to_pyarrow_dataset().to_table(columns=columns, filter=chosen)

@@ -186,7 +186,18 @@ class ReportSettings(Section):
     timezone: str = ""
     """Reporting time zone of this deployment, which schedules `daily`; empty means the first site's."""
     grace: int = Field(default=900, ge=0)
-    """Seconds that a scheduled `daily` waits for late readings."""
+    """Seconds that a scheduled `daily` waits for late readings; reports call readings late that came after so long."""
+    language: Literal["en", "zh"] = "en"
+    """What reports speak: English or Chinese."""
+    units: dict[str, str] = {}
+    """What reports say instead of a unit: `{"°C": "°F"}`, as Barograph knows units. Alarms and the record keep ours."""
+    promise: float = Field(default=60.0, gt=0)
+    """Seconds from the measurement within which Kafka should have 95 of 100 readings."""
+    own: Path = Path("report")
+    """The folder with templates and charts that win over ours (docs/report.md); a relative path starts in the data
+    folder."""
+    processes: int = Field(default=0, ge=0, le=64)
+    """That draw the charts of a large site; 0 means one for each core."""
 
 
 class CollectorSettings(Section):
@@ -336,6 +347,10 @@ class Settings(BaseSettings):
     @property
     def reports_folder(self) -> Path:
         return self.home / "reports"
+
+    @property
+    def own_report_folder(self) -> Path:
+        return self.home / self.reports.own
 
     @property
     def archive_root(self) -> str:

@@ -22,6 +22,7 @@ from barograph.windows import Window
 if TYPE_CHECKING:
     from barograph.reports.catalogue import Entry
     from barograph.reports.data import Alarm
+    from barograph.state.signoffs import Signoff
     from barograph.state.stale import Stale
 
 Row = dict[str, Any]
@@ -114,8 +115,9 @@ def settled_day(
     rows = list(rows)
     window = Window.local_day(day, site.timezone)
     summed = [
-        {"site": site.site, "day": day, "period": "day", "start": window.start, "end": window.end, **each}
-        for each in _statistics(site, window, rows, cadence)
+        {"site": site.site, "day": day, "period": period, "start": part.start, "end": part.end, **each}
+        for period, part, some in _parts(window, rows)
+        for each in _statistics(site, part, some, cadence)
     ]
     ledger = {
         "site": site.site, "day": day, "start": window.start, "end": window.end, "batches": list(batches),
@@ -133,29 +135,33 @@ class MemoryCatalogue:
     def __init__(self, alarms: Iterable[Alarm] = ()) -> None:
         self.known = list(alarms)
         self.entries: list[Entry] = []
-        self._locked: set[tuple[str, date]] = set()
+        self.signed: list[Signoff] = []
+        self._locked: set[tuple[str, str]] = set()
         self._door = threading.Lock()
 
     @contextmanager
-    def lock(self, site: str, day: date) -> Iterator[None]:
+    def lock(self, site: str, key: str) -> Iterator[None]:
         with self._door:
-            if (site, day) in self._locked:
-                raise WriterBusy(f"Another copy is making the report of {site}, {day}.")
-            self._locked.add((site, day))
+            if (site, key) in self._locked:
+                raise WriterBusy(f"Another copy is making the report of {site}, {key}.")
+            self._locked.add((site, key))
         try:
             yield
         finally:
-            self._locked.discard((site, day))
+            self._locked.discard((site, key))
 
     def alarms(self, site: str, window: Window) -> list[Alarm]:
         return self.known
 
-    def latest(self, site: str, day: date) -> Entry | None:
-        of_day = [entry for entry in self.entries if (entry.site, entry.day) == (site, day)]
-        return max(of_day, key=lambda entry: entry.revision, default=None)
+    def latest(self, site: str, key: str) -> Entry | None:
+        ours = [entry for entry in self.entries if (entry.site, entry.key) == (site, key)]
+        return max(ours, key=lambda entry: entry.revision, default=None)
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
+
+    def signoffs(self, site: str, day: date) -> list[Signoff]:
+        return [signoff for signoff in self.signed if (signoff.site, signoff.day) == (site, day)]
 
     def stale(self, site: str, day: date) -> list[Stale]:
         return []
@@ -181,6 +187,17 @@ def _replace(root: Path | str, table: str, site: Site, day: date, rows: pa.Table
     path = f"{root}/derived/{table}"
     there = {"predicate": f"site = '{site.site}' AND day = '{day}'"} if DeltaTable.is_deltatable(path) else {}
     write_deltalake(path, rows, mode="overwrite", partition_by=["site", "day"], **there)
+
+
+def _parts(window: Window, rows: list[Row]) -> Iterator[tuple[str, Window, list[Row]]]:
+    """The day and its hours, with their rows."""
+    yield "day", window, rows
+    by_hour: dict[int, list[Row]] = {}
+    for row in rows:
+        by_hour.setdefault((row["time"] - window.start) // timedelta(hours=1), []).append(row)
+    for hour, some in sorted(by_hour.items()):
+        start = window.start + timedelta(hours=hour)
+        yield "hour", Window(start, start + timedelta(hours=1)), some
 
 
 def _statistics(site: Site, window: Window, rows: list[Row], cadence: float) -> Iterator[Row]:

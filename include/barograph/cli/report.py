@@ -1,9 +1,11 @@
-"""`barograph report`: make, list and show the daily reports."""
+"""`barograph report`: make, list, show and sign reports."""
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -15,21 +17,38 @@ from rich.table import Table
 from barograph.errors import ReportError
 from barograph.registry import Site, read_sites
 from barograph.settings import Settings, load_settings
+from barograph.windows import iso
 
 if TYPE_CHECKING:
+    from barograph.reports.periods import Period, Scope
     from barograph.reports.shelf import Published
+
+
+class Kind(StrEnum):
+    day = "day"
+    week = "week"
+    month = "month"
+    year = "year"
+
 
 SiteName = Annotated[str | None, typer.Argument(metavar="[SITE]", help="Needed only where there are several.")]
 Day = Annotated[
     datetime | None,
     typer.Option("--day", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The last complete local day, unless said."),
 ]
+Long = Annotated[Kind, typer.Option("--period", help="The day, or the week, month or year that it lies in.")]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Any run of days: from --day to this."),
+]
+ZoneName = Annotated[str | None, typer.Option("--zone", help="Only this zone.")]
+DeviceName = Annotated[str | None, typer.Option("--device", help="Only this device.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 MARKS = {"fine": "[green]✓[/]", "events": "[red]![/]", "incomplete": "[yellow]…[/]", "empty": "[yellow]∅[/]"}
 
 out = Console(highlight=False, soft_wrap=True)
-app = typer.Typer(help="Make, list and show the daily reports.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, show and sign reports of days and longer times.", no_args_is_help=True)
 
 
 def register(main: typer.Typer) -> None:
@@ -37,13 +56,21 @@ def register(main: typer.Typer) -> None:
 
 
 @app.command()
-def make(site: SiteName = None, day: Day = None, as_json: AsJson = False) -> None:
-    """Make the report of a settled day. The same data is never a second revision."""
+def make(
+    site: SiteName = None,
+    day: Day = None,
+    period: Long = Kind.day,
+    until: Until = None,
+    zone: ZoneName = None,
+    device: DeviceName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the report of settled days. The same data is never a second revision."""
     from barograph.reports.publish import report
 
     settings = load_settings()
     chosen = _site(settings, site)
-    made = report(settings, chosen, day.date() if day else _yesterday(chosen))
+    made = report(settings, chosen, _period(chosen, day, period, until), scope=_scope(zone, device))
     if as_json:
         facts = {
             name: getattr(made, name) for name in ("site", "revision", "fingerprint", "changed", "verdict", "headline")
@@ -52,8 +79,36 @@ def make(site: SiteName = None, day: Day = None, as_json: AsJson = False) -> Non
         return
     news = "new" if made.changed else "unchanged"
     out.print(f"{MARKS[made.verdict]} [bold]{escape(made.headline)}[/]")
-    out.print(f"{made.site}, {made.day}: revision {made.revision}, {news}")
+    out.print(f"{made.site}, {made.folder.parent.name}: revision {made.revision}, {news}")
     out.print(escape(str(made.page)))
+    if hint := _font_hint(settings):
+        out.print(f"[yellow]{hint}[/]")
+
+
+@app.command()
+def sign(
+    site: SiteName = None,
+    day: Day = None,
+    revision: Annotated[int | None, typer.Option(min=1, help="The latest, unless said.")] = None,
+    who: Annotated[str, typer.Option("--as", help="Who signs: you, unless said.")] = "",
+    comment: Annotated[str, typer.Option(help="What was seen and done.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Confirm a day's report: for good, and for one revision. Later revisions say that they came after it."""
+    from barograph.reports.publish import find
+    from barograph.state import signoffs
+    from barograph.state.engine import connect
+
+    settings = load_settings()
+    chosen = _site(settings, site)
+    found = find(settings, chosen.site, day.date() if day else _yesterday(chosen), revision)
+    signed = signoffs.sign(
+        connect(settings), found.site, found.day, found.revision, who or getpass.getuser(), datetime.now(UTC), comment
+    )
+    if as_json:
+        _print_json({**vars(signed), "day": signed.day.isoformat(), "at": iso(signed.at)})
+        return
+    out.print(f"{found.site}, {found.day}: revision {found.revision} signed off by {escape(signed.who)}")
 
 
 @app.command("list")
@@ -79,6 +134,10 @@ def list_(site: SiteName = None, as_json: AsJson = False) -> None:
 def show(
     site: SiteName = None,
     day: Day = None,
+    period: Long = Kind.day,
+    until: Until = None,
+    zone: ZoneName = None,
+    device: DeviceName = None,
     revision: Annotated[int | None, typer.Option(min=1, help="The latest, unless said.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,18 +146,20 @@ def show(
 
     settings = load_settings()
     chosen = _site(settings, site)
-    found = find(settings, chosen.site, day.date() if day else _yesterday(chosen), revision)
+    about = _period(chosen, day, period, until)
+    found = find(settings, chosen.site, about.first, revision, about.key + _scope(zone, device).key)
     said = found.summary
     if as_json:
         _print_json(said)
         return
     out.print(f"{MARKS.get(said['verdict'], '?')} [bold]{escape(said['headline'])}[/]")
     for finding in [*said["wrong"], *said["notes"]]:
-        out.print(f"  {escape(finding['text'])} [dim]{escape(finding['note'])}[/]".rstrip())
+        beside = " · ".join(filter(None, [finding["note"], finding.get("seen", "")]))
+        out.print(f"  {escape(finding['text'])} [dim]{escape(beside)}[/]".rstrip())
     if ledger := said["ledger"]:
         out.print("  {read} read = {stored} stored + {duplicate} duplicate + {rejected} rejected".format(**ledger))
     others = ", ".join(str(number) for number in found.revisions)
-    out.print(f"{found.site}, {found.day}: revision {found.revision} of {others}")
+    out.print(f"{found.site}, {found.folder.parent.name}: revision {found.revision} of {others}")
     out.print(escape(str(found.page)))
 
 
@@ -115,6 +176,33 @@ def _row(found: Published) -> dict[str, Any]:
         "revision": found.revision,
         "page": str(found.page),
     }
+
+
+def _period(site: Site, day: datetime | None, kind: Kind, until: datetime | None) -> Period:
+    from barograph.reports.periods import Period
+
+    first = day.date() if day else _yesterday(site)
+    try:
+        return Period.between(first, until.date()) if until else Period.of(kind.value, first)
+    except ValueError as error:
+        raise ReportError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+
+
+def _scope(zone: str | None, device: str | None) -> Scope:
+    from barograph.reports.periods import Scope
+
+    if zone and device:
+        raise ReportError("A report is of a zone or of a device, not of both: say one of --zone and --device.")
+    return Scope(zone, device)
+
+
+def _font_hint(settings: Settings) -> str:
+    """Browsers have fonts of their own; pictures and paper are drawn with those of this machine."""
+    from barograph.reports.canvas import chinese_font
+
+    if settings.reports.language != "zh" or chinese_font():
+        return ""
+    return "No Chinese font here: PNG and PDF show boxes, the page does not. Install one: apt install fonts-noto-cjk"
 
 
 def _site(settings: Settings, name: str | None) -> Site:

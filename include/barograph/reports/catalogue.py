@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 from barograph.errors import ServiceUnavailable
 from barograph.reports.data import Alarm
 from barograph.settings import Settings
-from barograph.state import stale
+from barograph.state import signoffs, stale
 from barograph.state.engine import connect, writer_lock
+from barograph.state.signoffs import Signoff
 from barograph.state.stale import Stale
 from barograph.state.tables import alarms, reports
 from barograph.windows import Window
@@ -26,7 +27,8 @@ class Entry:
     """One published revision of a day."""
 
     site: str
-    day: date
+    key: str
+    """Of the day, week, month, year, and of the zone or device if it is not of the whole site."""
     revision: int
     fingerprint: str
     inputs: dict[str, Any]
@@ -36,15 +38,18 @@ class Entry:
 
 
 class Catalogue(Protocol):
-    def lock(self, site: str, day: date) -> AbstractContextManager[None]:
-        """Only one at a time publishes a day. Raises WriterBusy."""
+    def lock(self, site: str, key: str) -> AbstractContextManager[None]:
+        """Only one at a time publishes a report. Raises WriterBusy."""
 
     def alarms(self, site: str, window: Window) -> list[Alarm]:
         """Those that were open at some time of the window."""
 
-    def latest(self, site: str, day: date) -> Entry | None: ...
+    def latest(self, site: str, key: str) -> Entry | None: ...
 
     def add(self, entry: Entry) -> None: ...
+
+    def signoffs(self, site: str, day: date) -> list[Signoff]:
+        """Who confirmed which of its revisions."""
 
     def stale(self, site: str, day: date) -> list[Stale]:
         """Why the published report may no longer say all there is to say."""
@@ -61,8 +66,8 @@ class SqlCatalogue:
     def of(cls, settings: Settings) -> SqlCatalogue:
         return cls(connect(settings))
 
-    def lock(self, site: str, day: date) -> AbstractContextManager[None]:
-        return writer_lock(self.engine, f"report:{site}:{day}")
+    def lock(self, site: str, key: str) -> AbstractContextManager[None]:
+        return writer_lock(self.engine, f"report:{site}:{key}")
 
     def alarms(self, site: str, window: Window) -> list[Alarm]:
         wanted = (
@@ -76,15 +81,15 @@ class SqlCatalogue:
             Alarm(
                 **{name: row[name] for name in ("rule", "severity", "device", "metric", "limit", "value", "started",
                                                 "cleared", "historical", "message")},
-                above=row["value"] is None or row["value"] >= row["limit"],
+                above=None in (row["value"], row["limit"]) or row["value"] >= row["limit"],
             )
             for row in rows
         ]  # fmt: skip
 
-    def latest(self, site: str, day: date) -> Entry | None:
+    def latest(self, site: str, key: str) -> Entry | None:
         wanted = (
             select(reports)
-            .where(reports.c.site == site, reports.c.day == day.isoformat())
+            .where(reports.c.site == site, reports.c.day == key)
             .order_by(reports.c.revision.desc())
             .limit(1)
         )
@@ -92,14 +97,14 @@ class SqlCatalogue:
             row = connection.execute(wanted).mappings().first()
         if row is None:
             return None
-        return Entry(site, day, row["revision"], row["fingerprint"], row["inputs"], row["folder"])
+        return Entry(site, key, row["revision"], row["fingerprint"], row["inputs"], row["folder"])
 
     def add(self, entry: Entry) -> None:
         with self._answering() as engine, engine.begin() as connection:
             connection.execute(
                 insert(reports).values(
                     site=entry.site,
-                    day=entry.day.isoformat(),
+                    day=entry.key,
                     revision=entry.revision,
                     fingerprint=entry.fingerprint,
                     inputs=entry.inputs,
@@ -107,6 +112,10 @@ class SqlCatalogue:
                     made=func.now(),
                 )
             )
+
+    def signoffs(self, site: str, day: date) -> list[Signoff]:
+        with self._answering() as engine:
+            return signoffs.of(engine, site, [day])
 
     def stale(self, site: str, day: date) -> list[Stale]:
         with self._answering() as engine:

@@ -1,34 +1,35 @@
-"""What a report is made of: a settled day of a site as plain objects. Reads the archive; no Spark, InfluxDB, clock."""
+"""What a report is made of, as plain objects: the settled days of a site, its alarms, and what is known about both."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from barograph.archive import Archive
-from barograph.errors import LedgerError
-from barograph.metrics import Metric, metric
+from barograph.metrics import Metric
 from barograph.readings import GOOD, MISSING
-from barograph.registry import UNREGISTERED, Device, Point, Site
+from barograph.reports.periods import Period, Scope
+from barograph.reports.words import Voice
 from barograph.windows import EPOCH, Window, iso, merged
 
-LAYOUT = 1
+LAYOUT = 2
 """Raise it when the same data gives another page: the next run of a day is then its next revision."""
 
 GAP = 3
 """Cadences without a reading that make a gap."""
 
-STATISTICS = ["count", "good", "expected", "completeness", "min", "mean", "median", "max"]
+BINARY = (0, 1)
+"""What a metric can be that is a state and not a quantity: a door."""
+
+SHADES = ("door", "defrost")
+"""Metrics of a device that explain its others while they are 1."""
 
 Micros = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -38,7 +39,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the good values of the day; None where there was none."""
+    """Of the good values; None where there was none."""
 
     count: int
     good: int
@@ -47,12 +48,29 @@ class Statistics:
     min: float | None = None
     mean: float | None = None
     median: float | None = None
+    """Of more than one day to the step of the sensor."""
     max: float | None = None
+    min_at: datetime | None = None
+    max_at: datetime | None = None
+    kinetic: float | None = None
+    """The mean kinetic temperature: the steady one that would harm goods as much."""
+
+
+@dataclass(frozen=True)
+class DayFigures:
+    """One day of a longer time."""
+
+    day: date
+    min: float | None
+    mean: float | None
+    max: float | None
+    outside: float
+    """Seconds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One metric of one device over the day, in the order of time."""
+    """One metric of one device, in the order of time: all readings of a day, of longer times those that show."""
 
     device: str
     metric: Metric
@@ -66,7 +84,18 @@ class Series:
     flags: Flags
     statistics: Statistics
     gaps: tuple[Window, ...]
-    """Longer than three cadences without a value, also at the ends of the day."""
+    """Longer than three cadences without a value, also at the ends."""
+    outside: tuple[Window, ...] = ()
+    """When the goods suffered: from a usable reading beyond a limit until the next one within."""
+    bad_count: int = 0
+    missing_count: int = 0
+    breaks: float = 0.0
+    """Seconds without a usable reading beyond which a line is broken."""
+    tally: tuple[Values, Micros] | None = None
+    """Values and how often each came, where `values` are only some of them."""
+    days: tuple[DayFigures, ...] = ()
+    hours: Values = field(default_factory=lambda: np.empty((0, 24)))
+    """Mean by local hour: a row for each day of the report's calendar, NaN where nothing was measured."""
 
     @property
     def missing(self) -> Mask:
@@ -83,17 +112,23 @@ class Series:
     def usable(self) -> Mask:
         return ~self.missing & ~self.bad
 
+    @property
+    def binary(self) -> bool:
+        return self.metric.valid == BINARY
+
     @cached_property
-    def outside(self) -> tuple[Window, ...]:
-        """When the goods suffered: from a usable reading beyond a limit until the next one within."""
+    def distribution(self) -> tuple[Values, Micros]:
+        """The usable values, and how often each came."""
+        if self.tally is not None:
+            return self.tally
+        values, counts = np.unique(self.values[self.usable], return_counts=True)
+        return values, counts.astype(np.int64)
+
+    @cached_property
+    def on(self) -> tuple[Window, ...]:
+        """When a state was 1."""
         times, values = self.times[self.usable], self.values[self.usable]
-        beyond = np.zeros(len(values), dtype=bool)
-        if self.low is not None:
-            beyond |= values < self.low
-        if self.high is not None:
-            beyond |= values > self.high
-        until = np.minimum(np.append(times[1:], times[-1:]), times + int(GAP * self.cadence * 1e6))
-        return tuple(merged(_window(start, end) for start, end in zip(times[beyond], until[beyond], strict=True)))
+        return spans(times, values >= 0.5, self.breaks or GAP * self.cadence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,28 +139,40 @@ class DeviceDay:
     series: tuple[Series, ...]
     silent: tuple[Window, ...]
     """When none of its metrics had a value."""
+    moved: tuple[tuple[datetime, str], ...] = ()
+    """Where it was: since when in which zone, if in more than one."""
+
+    @property
+    def shades(self) -> dict[str, tuple[Window, ...]]:
+        """Door and defrost: what explains a warm hour."""
+        return {one.metric.name: one.on for one in self.series if one.metric.name in SHADES and one.on}
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm as the day saw it: what happened after midnight is not yet known."""
+    """An alarm as the report's time saw it: what happened later is not yet known."""
 
     rule: str
     severity: str
     device: str
     metric: str
-    limit: float
+    limit: float | None
     value: float | None
-    """The worst of the day."""
+    """The worst of the time."""
     started: datetime
     cleared: datetime | None
-    """None: still open when the day ended."""
+    """None: still open at the end."""
     above: bool
     historical: bool
     message: str
+    state: str = ""
+    """How it stands for people, where that is known."""
+    acknowledged: str = ""
+    """Who said that he has seen it: outside text."""
+    acknowledged_at: datetime | None = None
 
     def span(self, window: Window) -> Window:
-        """Its part of the day."""
+        """Its part of the window."""
         return Window(max(self.started, window.start), self.cleared or window.end)
 
 
@@ -136,11 +183,62 @@ class Ledger:
     duplicate: int
     rejected: int
     batches: tuple[int, ...]
-    """The batches of the record that the day was made from: the version of the record."""
+    """The batches of the record that it was made from: the version of the record."""
 
     @property
     def balanced(self) -> bool:
         return self.read == self.stored + self.duplicate + self.rejected
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """`formula` as the registry has it."""
+
+    device: str
+    metric: str
+    since: datetime
+    formula: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """How many readings one test of quality flagged."""
+
+    reason: str
+    metric: str
+    count: int
+    devices: int
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How long readings took from their time to Kafka, in seconds. Quantiles to 6 %."""
+
+    count: int
+    half: float
+    most: float
+    """95 of 100 came within this."""
+    longest: float
+    late: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    reasons: tuple[Reason, ...] = ()
+    arrivals: Arrivals | None = None
+    promise: float = 60.0
+    """Seconds within which 95 of 100 readings should arrive."""
+    late_after: float = 900.0
+    """Seconds after which a reading is late."""
+    calibrations: tuple[Calibrated, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleText:
+    rule: str
+    severity: str
+    version: str
+    text: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,20 +246,41 @@ class ReportData:
     site: str
     name: str
     timezone: str
-    day: date
+    period: Period
+    scope: Scope
     window: Window
     devices: tuple[DeviceDay, ...]
     alarms: tuple[Alarm, ...]
     ledger: Ledger | None
-    """None: the day was never settled."""
+    """None: nothing of it was ever settled."""
+    unsettled: tuple[date, ...] = ()
+    quality: Quality = Quality()
+    rules: tuple[RuleText, ...] = ()
+    calendar: tuple[date, ...] = ()
+    """The days of `hours`: those of the report are the last ones, those before are for comparison."""
+    language: str = "en"
+    look: str = ""
+    """A digest of the user's own templates and charts."""
+
+    @property
+    def day(self) -> date:
+        return self.period.first
+
+    @property
+    def key(self) -> str:
+        return self.period.key + self.scope.key
 
     @property
     def series(self) -> list[Series]:
         return [series for device in self.devices for series in device.series]
 
     @property
+    def voice(self) -> Voice:
+        return Voice(self.period, self.timezone, self.language)
+
+    @property
     def rows(self) -> int:
-        return sum(len(series.times) for series in self.series)
+        return sum(series.statistics.count for series in self.series)
 
     @property
     def zones(self) -> dict[str, list[DeviceDay]]:
@@ -171,7 +290,11 @@ class ReportData:
         return zones
 
     def device(self, name: str) -> DeviceDay | None:
-        return next((device for device in self.devices if device.device == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, DeviceDay]:
+        return {device.device: device for device in self.devices}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -179,53 +302,22 @@ class ReportData:
         digest = hashlib.sha256()
         facts = {
             "layout": LAYOUT,
-            "site": [self.site, self.name, self.timezone, self.day, self.window],
-            "devices": [[device.device, device.label, device.zone] for device in self.devices],
+            "site": [self.site, self.name, self.timezone, self.key, self.window, self.language, self.look],
+            "devices": [[device.device, device.label, device.zone, device.moved] for device in self.devices],
             "alarms": [asdict(alarm) for alarm in self.alarms],
             "ledger": asdict(self.ledger) if self.ledger else None,
+            "unsettled": self.unsettled,
+            "quality": asdict(self.quality),
+            "rules": [asdict(rule) for rule in self.rules],
         }
         digest.update(_canonical(facts))
         for series in self.series:
             about = [series.device, asdict(series.metric), series.cadence, series.low, series.high, series.gaps]
-            digest.update(_canonical([about, asdict(series.statistics), len(series.times)]))
-            for column in (series.times.astype("<i8"), series.values.astype("<f8"), series.flags.astype("<i1")):
-                digest.update(column.tobytes())
+            digest.update(_canonical([about, asdict(series.statistics), len(series.times), series.outside]))
+            arrays = (series.times.astype("<i8"), series.values.astype("<f8"), series.flags.astype("<i1"), series.hours)
+            for column in arrays:
+                digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
-
-
-def gather(
-    archive: Archive, site: Site, day: date, alarms: Iterable[Alarm] = (), default_cadence: float = 10.0
-) -> ReportData:
-    """Read one settled day. Raises LedgerError where the derived tables contradict each other.
-
-    `alarms` are those that SQL knows of the day; `default_cadence` is that of devices that are not registered.
-    """
-    window = Window.local_day(day, site.timezone)
-    refined = archive.derived("refined", site.site, day, ["device", "zone", "metric", "time", "value", "flag"])
-    rollups = archive.derived("rollups", site.site, day, ["device", "metric", "period", *STATISTICS])
-    statistics = {
-        (row["device"], row["metric"]): Statistics(**{name: row[name] for name in STATISTICS})
-        for row in rollups.to_pylist()
-        if row["period"] == "day"
-    }
-    found, zones = _series(refined, site, window, statistics, default_cadence)
-    devices = tuple(_devices(site, day, window, found, zones))
-    seen = {(series.device, series.metric.name): series for device in devices for series in device.series}
-    as_of_day = (
-        _as_of_day(alarm, seen.get((alarm.device, alarm.metric)), window)
-        for alarm in alarms
-        if alarm.started < window.end and (alarm.cleared is None or alarm.cleared > window.start)
-    )
-    return ReportData(
-        site=site.site,
-        name=site.name,
-        timezone=site.timezone,
-        day=day,
-        window=window,
-        devices=devices,
-        alarms=tuple(sorted(as_of_day, key=lambda alarm: (alarm.started, alarm.device, alarm.metric, alarm.rule))),
-        ledger=_ledger(archive.derived("days", site.site, day)),
-    )
 
 
 def common(each: Sequence[Sequence[Window]]) -> tuple[Window, ...]:
@@ -242,107 +334,19 @@ def total(windows: Iterable[Window]) -> timedelta:
     return sum((window.length for window in windows), timedelta(0))
 
 
-def _series(
-    refined: pa.Table, site: Site, window: Window, statistics: dict[tuple[str, str], Statistics], cadence: float
-) -> tuple[dict[str, list[Series]], dict[str, str]]:
-    """The series by device, and the zone that each device was in."""
-    found: dict[str, list[Series]] = {}
-    zones: dict[str, str] = {}
-    if refined.num_rows:
-        refined = refined.sort_by([(column, "ascending") for column in ("device", "metric", "time")]).combine_chunks()
-    codes = [refined[column].dictionary_encode().combine_chunks() for column in ("device", "metric") if len(refined)]
-    steps = [np.flatnonzero(np.diff(code.indices.to_numpy())) + 1 for code in codes]
-    bounds = np.unique(np.concatenate([[0], *steps, [len(refined)]])).tolist()
-    for start, end in pairwise(bounds):
-        rows = refined.slice(start, end - start)
-        device, name = rows["device"][0].as_py(), rows["metric"][0].as_py()
-        summary = statistics.pop((device, name), None)
-        if summary is None or summary.count != len(rows):
-            raise LedgerError(
-                f"{site.site}: {device} has {len(rows)} readings of {name} in derived/refined, and "
-                f"{summary.count if summary else 'none'} in derived/rollups. Settle the day again."
-            )
-        times = rows["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-        values = rows["value"].to_numpy().astype(np.float64)
-        flags = rows["flag"].to_numpy().astype(np.int8)
-        known = site.device(device)
-        pace = known.cadence if known else cadence
-        heard = times[~(np.isnan(values) | (flags == MISSING))]
-        point = site.point(device, name)
-        found.setdefault(device, []).append(
-            Series(device, metric(name), pace, point.low, point.high, times, values, flags, summary,
-                   tuple(_gaps(heard, window, pace)))
-        )  # fmt: skip
-        zones[device] = rows["zone"][0].as_py() or UNREGISTERED
-    if statistics:
-        device, name = next(iter(statistics))
-        raise LedgerError(
-            f"{site.site}: derived/rollups knows {name} of {device}, derived/refined does not. Settle again."
-        )
-    return found, zones
+def spans(times: Micros, chosen: Mask, longest: float) -> tuple[Window, ...]:
+    """From each chosen reading until the next reading, at most `longest` seconds; joined where they touch."""
+    places = np.flatnonzero(chosen)
+    if not len(places):
+        return ()
+    until = np.minimum(np.append(times[1:], times[-1:])[places], times[places] + int(longest * 1e6))
+    first = np.flatnonzero(np.concatenate(([True], times[places][1:] > until[:-1])))
+    ends = until[np.append(first[1:] - 1, len(places) - 1)]
+    return tuple(Window(moment(start), moment(end)) for start, end in zip(times[places][first], ends, strict=True))
 
 
-def _devices(
-    site: Site, day: date, window: Window, found: dict[str, list[Series]], zones: dict[str, str]
-) -> Iterable[DeviceDay]:
-    """In the order of the registry, also those that were silent; then strangers by name."""
-    for device in site.devices:
-        series = found.pop(device.device, [])
-        if not series and not _in_service(device, day):
-            continue
-        sent = {one.metric.name for one in series}
-        expected = [_nothing(device, name, point, window) for name, point in device.points.items() if name not in sent]
-        order = list(device.points)
-        series = sorted([*series, *expected], key=lambda one: (order.index(one.metric.name), "")
-                        if one.metric.name in order else (len(order), one.metric.name))  # fmt: skip
-        silent = common([one.gaps for one in series]) if series else (window,)
-        yield DeviceDay(device.device, device.label, zones.get(device.device, device.zone), tuple(series), silent)
-    for name in sorted(found):
-        yield DeviceDay(name, name, zones[name], tuple(found[name]), common([one.gaps for one in found[name]]))
-
-
-def _in_service(device: Device, day: date) -> bool:
-    return (device.since is None or device.since <= day) and (device.until is None or day <= device.until)
-
-
-def _nothing(device: Device, name: str, point: Point, window: Window) -> Series:
-    """The series of a metric that should have come and did not."""
-    none: NDArray[Any] = np.array([])
-    expected = window.length / timedelta(seconds=device.cadence)
-    return Series(
-        device.device, metric(name), device.cadence, point.low, point.high,
-        none.astype(np.int64), none.astype(np.float64), none.astype(np.int8),
-        Statistics(count=0, good=0, expected=expected, completeness=0.0), (window,),
-    )  # fmt: skip
-
-
-def _gaps(heard: Micros, window: Window, cadence: float) -> Iterable[Window]:
-    edges = np.concatenate([[micros(window.start)], heard, [micros(window.end)]])
-    long = np.flatnonzero(np.diff(edges) > GAP * cadence * 1e6)
-    return (_window(edges[place], edges[place + 1]) for place in long)
-
-
-def _as_of_day(alarm: Alarm, series: Series | None, window: Window) -> Alarm:
-    """Forget what came after the day, so that tomorrow's readings do not change yesterday's report."""
-    cleared = alarm.cleared if alarm.cleared and alarm.cleared < window.end else None
-    alarm = replace(alarm, cleared=cleared, value=None)
-    if series is None:
-        return alarm
-    span = alarm.span(window)
-    during = (series.times >= micros(span.start)) & (series.times < micros(span.end)) & series.usable
-    worst = series.values[during]
-    return replace(alarm, value=float(worst.max() if alarm.above else worst.min()) if len(worst) else None)
-
-
-def _ledger(days: pa.Table) -> Ledger | None:
-    rows = days.to_pylist()
-    if not rows:
-        return None
-    if len(rows) > 1:
-        raise LedgerError(f"derived/days has {len(rows)} rows of {rows[0]['site']}, {rows[0]['day']}. Settle it again.")
-    (row,) = rows
-    batches = tuple(sorted(row["batches"] or ()))
-    return Ledger(row["read"], row["stored"], row["duplicate"], row["rejected"], batches)
+def joined(windows: Iterable[Window], gap: float = 0.0) -> tuple[Window, ...]:
+    return tuple(merged(windows, timedelta(seconds=gap)))
 
 
 def micros(moment: datetime) -> int:
@@ -353,12 +357,8 @@ def moment(time: int) -> datetime:
     return EPOCH + timedelta(microseconds=int(time))
 
 
-def _window(start: int, end: int) -> Window:
-    return Window(moment(start), moment(end))
-
-
 def _canonical(facts: object) -> bytes:
-    def plain(fact: object) -> object:
+    def plain(fact: object) -> Any:
         if isinstance(fact, Window):
             return [iso(fact.start), iso(fact.end)]
         if isinstance(fact, datetime):

@@ -10,11 +10,11 @@ from typing import Literal
 
 from barograph.metrics import Metric, metric
 from barograph.reports.data import Alarm, DeviceDay, ReportData, Series, common, total
-from barograph.reports.words import clock, duration, limit, plural, quantity, span, too, verb
+from barograph.reports.words import limit, quantity, zone_name
 from barograph.windows import Window, merged
 
 LONG_SILENCE = timedelta(minutes=15)
-"""Silence of a day that is worth a line; shorter ones show in charts and tables."""
+"""Silence of a day that is worth a line; shorter ones show in charts and tables. Of longer times as much a day."""
 
 MANY_BAD = 0.01
 """Share of a series' readings that may be bad without a line."""
@@ -27,11 +27,13 @@ SEVERITIES = {"critical": 0, "major": 1, "minor": 2, "warning": 3}
 class Finding:
     """`where` is outside text, `what` goes on from it: Dairy fridge | was too warm for 47 min."""
 
-    kind: Literal["alarm", "silent", "limits", "bad", "ledger"]
+    kind: Literal["alarm", "silent", "limits", "bad", "ledger", "moved"]
     where: str
     what: str
     note: str = ""
     """Outside text: what the rule says to do."""
+    seen: str = ""
+    """Who acknowledged it; outside text in it."""
 
     def __str__(self) -> str:
         if not self.where:
@@ -52,23 +54,27 @@ class Findings:
 def judge(data: ReportData) -> Findings:
     alarms = list(_alarms(data))
     silences = [finding for _, finding in sorted(_silences(data), key=lambda found: -found[0])]
-    wrong = (*alarms, *silences, *_unbalanced(data))
-    notes = (*_limits(data), *_bad(data), *_rejected(data))
+    wrong = (*alarms, *silences, *_unsettled(data), *_unbalanced(data))
+    notes = (*_limits(data), *_bad(data), *_moved(data), *_rejected(data))
     verdict: Verdict = "empty" if not data.rows else "events" if alarms else "incomplete" if wrong else "fine"
     return Findings(verdict, _headline(data, verdict, alarms, silences), wrong, notes)
 
 
 def _headline(data: ReportData, verdict: Verdict, alarms: list[Finding], silences: list[Finding]) -> str:
+    say = data.voice.say
     if verdict == "empty":
-        return "No readings arrived on this day" if data.ledger else "This day has no data yet"
+        if data.period.kind == "day":
+            return say("No readings arrived on this day") if data.ledger else say("This day has no data yet")
+        return say("No readings arrived in this time") if data.ledger else say("This time has no data yet")
     if verdict == "fine":
-        return "All fine"
+        return say("All fine")
     if verdict == "incomplete":
-        first = silences[0] if silences else None
-        return f"No alarms, but {first}" if first and len(silences) == 1 else "No alarms, but not everything was seen"
+        if len(silences) == 1:
+            return say("No alarms, but {finding}", finding=silences[0])
+        return say("No alarms, but not everything was seen")
     if len(alarms) == 1:
         return f"{alarms[0].where} {alarms[0].what.partition(':')[0]}"
-    return f"{len(alarms)} places had alarms; the worst: {alarms[0].where}"
+    return say("{count} places had alarms; the worst: {where}", count=len(alarms), where=alarms[0].where)
 
 
 def _alarms(data: ReportData) -> Iterator[Finding]:
@@ -86,83 +92,147 @@ def _alarms(data: ReportData) -> Iterator[Finding]:
 
 
 def _alarm(alarms: list[Alarm], data: ReportData) -> Finding:
-    first = alarms[0]
-    of = metric(first.metric)
+    voice, first = data.voice, alarms[0]
+    of = metric_of(data, first)
     spans = _spans(alarms, data.window)
+    length = voice.duration(total(spans))
     often = (
-        f"{len(spans)} times, {duration(total(spans))} in all" if len(spans) > 1 else f"for {duration(total(spans))}"
+        voice.say("{times}, {length} in all", times=voice.times(len(spans)), length=length)
+        if len(spans) > 1
+        else voice.say("for {length}", length=length)
     )
-    when = ", ".join(span(one, data.day, data.timezone) for one in spans[:3]) + (", …" if len(spans) > 3 else "")
-    open_ = " and still was at midnight" if any(alarm.cleared is None for alarm in alarms) else ""
+    open_ = ""
+    if any(alarm.cleared is None for alarm in alarms):
+        day = data.period.kind == "day"
+        open_ = voice.say(" and still was at midnight") if day else voice.say(" and still was at the end")
     before = [alarm for alarm in alarms if alarm.started < data.window.start]
-    since = f" (since {clock(before[0].started, data.day, data.timezone)})" if before else ""
+    since = voice.say(" (since {when})", when=voice.clock(before[0].started)) if before else ""
     values = [alarm.value for alarm in alarms if alarm.value is not None]
-    worst = f", {quantity((max if first.above else min)(values), of)} at worst" if values else ""
-    bound = f"{'above' if first.above else 'below'} {limit(first.limit, of)}"
+    worst = ""
+    if values:
+        worst = voice.say(", {value} at worst", value=quantity((max if first.above else min)(values), of))
     return Finding(
         "alarm",
         _label(data, first.device),
-        f"{verb(of)} {too(of, first.above)} {often}{open_}: {bound} {when}{since}{worst}",
+        f"{_was(data, first)} {often}{open_}: {beyond(data, first)}{_when(spans, data)}{since}{worst}",
         note=first.message,
+        seen=acknowledged(data, alarms[-1]),
     )
 
 
+def _was(data: ReportData, alarm: Alarm) -> str:
+    if alarm.limit is None:  # not of a limit: the rule's name says what it watches
+        return alarm.rule
+    return data.voice.was_too(metric_of(data, alarm), alarm.above)
+
+
+def beyond(data: ReportData, alarm: Alarm) -> str:
+    """`above 8 °C `, or nothing where the alarm is not of a limit."""
+    if alarm.limit is None:
+        return ""
+    bound = limit(alarm.limit, metric_of(data, alarm))
+    return data.voice.say("above {limit}" if alarm.above else "below {limit}", limit=bound) + " "
+
+
+def acknowledged(data: ReportData, alarm: Alarm) -> str:
+    """Who saw it, where anybody keeps track of that."""
+    say = data.voice.say
+    if alarm.acknowledged and alarm.acknowledged_at:
+        when = data.voice.clock(alarm.acknowledged_at)
+        return say("acknowledged by {who} at {when}", who=alarm.acknowledged, when=when)
+    if alarm.acknowledged:
+        return say("acknowledged by {who}", who=alarm.acknowledged)
+    return say("nobody acknowledged it") if alarm.state else ""
+
+
+def _when(spans: list[Window], data: ReportData) -> str:
+    return ", ".join(data.voice.span(one) for one in spans[:3]) + (", …" if len(spans) > 3 else "")
+
+
 def _silences(data: ReportData) -> Iterator[tuple[timedelta, Finding]]:
-    """How long, and what to say. Of an empty day the headline says it all; what all devices missed is said once."""
+    """How long, and what to say. Of an empty time the headline says it all; what all devices missed is said once."""
     if not data.rows:
         return
+    long = LONG_SILENCE * len(data.period)
     together = common([device.silent for device in data.devices]) if len(data.devices) > 1 else ()
     everywhere = together if total(together) >= LONG_SILENCE else ()
     if everywhere:
-        yield data.window.length, Finding("silent", "All devices", _unheard(everywhere, data))
+        yield data.window.length, Finding("silent", data.voice.say("All devices"), _unheard(everywhere, data))
     for device in data.devices:
-        if total(device.silent) - total(everywhere) >= LONG_SILENCE:
+        if total(device.silent) - total(everywhere) >= long:
             yield total(device.silent), Finding("silent", device.label, _unheard(device.silent, data))
         for series in device.series:
-            if total(series.gaps) - total(device.silent) >= LONG_SILENCE:
-                where = f"{device.label}, {_in_words(series.metric)}"
+            if total(series.gaps) - total(device.silent) >= long:
+                where = f"{device.label}, {data.voice.in_words(series.metric)}"
                 yield total(series.gaps), Finding("silent", where, _unheard(series.gaps, data))
 
 
 def _unheard(gaps: tuple[Window, ...], data: ReportData) -> str:
+    say = data.voice.say
     if total(gaps) == data.window.length:
-        return "no readings all day"
-    when = ", ".join(span(gap, data.day, data.timezone) for gap in gaps[:3]) + (", …" if len(gaps) > 3 else "")
-    return f"no readings for {duration(total(gaps))}, {when}"
+        return say("no readings all day") if data.period.kind == "day" else say("no readings at all")
+    when = _when(list(gaps), data)
+    return say("no readings for {length}, {when}", length=data.voice.duration(total(gaps)), when=when)
+
+
+def _unsettled(data: ReportData) -> Iterator[Finding]:
+    if data.unsettled and data.rows:
+        days, everything = len(data.unsettled), len(data.period)
+        yield Finding("ledger", "", data.voice.say("{days} of {all} days were not settled", days=days, all=everything))
 
 
 def _limits(data: ReportData) -> Iterator[Finding]:
+    voice = data.voice
     alarmed = {(alarm.device, alarm.metric) for alarm in data.alarms}
     for device, series in _each(data):
         if series.outside and (series.device, series.metric.name) not in alarmed:
-            often = f"{plural(len(series.outside), 'time')}, " if len(series.outside) > 1 else ""
-            what = f"outside its {_in_words(series.metric)} limits {often}{duration(total(series.outside))}, no alarm"
+            often = f"{voice.times(len(series.outside))}, " if len(series.outside) > 1 else ""
+            what = voice.say(
+                "outside its {metric} limits {often}{length}, no alarm",
+                metric=voice.in_words(series.metric),
+                often=often,
+                length=voice.duration(total(series.outside)),
+            )
             yield Finding("limits", device.label, what)
 
 
 def _bad(data: ReportData) -> Iterator[Finding]:
+    voice = data.voice
     for device, series in _each(data):
-        bad, missing = int(series.bad.sum()), int(series.missing.sum())
-        if bad + missing > MANY_BAD * max(1, len(series.times)):
-            said = [f"{plural(bad, 'reading')} doubtful"] * bool(bad)
-            said += [f"{plural(missing, 'reading')} without a value"] * bool(missing)
-            yield Finding("bad", device.label, f"{_in_words(series.metric)}: {', '.join(said)}")
+        bad, missing = series.bad_count, series.missing_count
+        if bad + missing > MANY_BAD * max(1, series.statistics.count):
+            said = [voice.say("{readings} doubtful", readings=voice.readings(bad))] * bool(bad)
+            said += [voice.say("{readings} without a value", readings=voice.readings(missing))] * bool(missing)
+            yield Finding("bad", device.label, f"{voice.in_words(series.metric)}: {', '.join(said)}")
+
+
+def _moved(data: ReportData) -> Iterator[Finding]:
+    for device in data.devices:
+        if device.moved:
+            steps = [f"{zone_name(zone)} {data.voice.clock(since)}" for since, zone in device.moved]
+            yield Finding("moved", device.label, data.voice.say("was moved: {places}", places=" → ".join(steps)))
 
 
 def _rejected(data: ReportData) -> Iterator[Finding]:
     if data.ledger and data.ledger.rejected:
-        yield Finding(
-            "ledger", "", f"{plural(data.ledger.rejected, 'reading')} could not be decoded and were kept apart"
-        )
+        readings = data.voice.readings(data.ledger.rejected)
+        text = data.voice.say("{readings} could not be decoded and were kept apart", readings=readings)
+        yield Finding("ledger", "", text)
 
 
 def _unbalanced(data: ReportData) -> Iterator[Finding]:
     ledger = data.ledger
     if ledger and not ledger.balanced:
-        off = ledger.read - ledger.stored - ledger.duplicate - ledger.rejected
-        yield Finding(
-            "ledger", "", f"the sums of the day do not balance: {plural(abs(off), 'reading')} unaccounted for"
-        )
+        off = data.voice.readings(abs(ledger.read - ledger.stored - ledger.duplicate - ledger.rejected))
+        text = data.voice.say("the sums of the day do not balance: {readings} unaccounted for", readings=off)
+        yield Finding("ledger", "", text)
+
+
+def metric_of(data: ReportData, alarm: Alarm) -> Metric:
+    """As the report says it, in its units."""
+    device = data.device(alarm.device)
+    series = device.series if device else ()
+    return next((one.metric for one in series if one.metric.name == alarm.metric), metric(alarm.metric))
 
 
 def _spans(alarms: Iterable[Alarm], window: Window) -> list[Window]:
@@ -176,7 +246,3 @@ def _each(data: ReportData) -> Iterator[tuple[DeviceDay, Series]]:
 def _label(data: ReportData, name: str) -> str:
     device = data.device(name)
     return device.label if device else name
-
-
-def _in_words(of: Metric) -> str:
-    return of.label[:1].lower() + of.label[1:]

@@ -12,9 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Affine2D, Transform, blended_transform_factory
 
-from barograph.reports.charts import ALARM, HAIR, INK, QUIET, time_axis
+from barograph.reports.canvas import ALARM, HAIR, INK, QUIET, sheet, time_axis
 from barograph.reports.data import DeviceDay, ReportData, moment, total
-from barograph.reports.words import duration, plain, plural, zone_name
+from barograph.reports.gallery import interesting
+from barograph.reports.words import plain, zone_name
 from barograph.windows import Window, merged
 
 FINE, OUTSIDE, DOUBTFUL = "#a9c6da", "#e0912f", "#6f7b85"
@@ -53,15 +54,15 @@ def overview(data: ReportData, shape: Shape = WIDE) -> Figure:
         zones.setdefault(device.zone, []).append(device)
     legend = 0.55 if shape.names_above else 0.34
     height = len(shown) * shape.lane + len(zones) * shape.zone + 0.30 + legend
-    figure = Figure(figsize=(shape.width, height))
+    figure = sheet(shape.width, height)
     axes = figure.add_axes(
         (shape.left / shape.width, 0.30 / height, 1 - (shape.left + shape.right) / shape.width,
          1 - (0.30 + legend) / height)
     )  # fmt: skip
     top = len(shown) * shape.lane + len(zones) * shape.zone
     axes.set_ylim(0, top)
-    time_axis(axes, data.window, data.timezone, shape.every)
-    if shape.names_above:  # the lanes end where the picture does
+    time_axis(axes, data.voice, shape.every)
+    if shape.names_above and data.period.kind == "day":  # the lanes end where the picture does
         labels = axes.get_xticklabels()
         labels[0].set_horizontalalignment("left")
         labels[-1].set_horizontalalignment("right")
@@ -75,7 +76,7 @@ def overview(data: ReportData, shape: Shape = WIDE) -> Figure:
         for device in devices:
             top -= shape.lane
             _lane(axes, figure, device, data, top, shape)
-    _legend(figure, shape, height, len(data.devices) - len(shown))
+    _legend(figure, shape, height, data, len(data.devices) - len(shown))
     return figure
 
 
@@ -84,7 +85,7 @@ def _lane(axes: Axes, figure: Figure, device: DeviceDay, data: ReportData, botto
     outside = merged(span for series in device.series for span in series.outside)
     doubtful = merged(
         (Window(moment(time), moment(time)) for series in device.series for time in series.times[series.bad]),
-        gap=LEAST,
+        gap=least_seen(data),
     )
     room = shape.lane - 0.19 if shape.names_above else shape.lane
     middle = bottom + room / 2
@@ -97,12 +98,12 @@ def _lane(axes: Axes, figure: Figure, device: DeviceDay, data: ReportData, botto
         (alarms, ALARM, ALARM_HEIGHT, 4),
         (doubtful, DOUBTFUL, DOUBTFUL_HEIGHT, 5),
     ):
-        least = timedelta(0) if color == FINE else LEAST
+        least = timedelta(0) if color == FINE else least_seen(data)
         bars = [_bar(span, data.window, least) for span in spans]
         axes.broken_barh(bars, (middle - tall * scale / 2, tall * scale), color=color, linewidth=0, zorder=order)
     name = plain(device.label, 34 if shape.names_above else 26)
     beside = _from_left(figure, axes)
-    said = _said(device, alarms, outside)
+    said = _said(data, device, alarms, outside)
     if shape.names_above:
         axes.text(0, middle + 0.13, name, fontsize=8.5, transform=beside)
         axes.text(1, middle + 0.13, said, fontsize=8, color=ALARM if alarms else QUIET, ha="right",
@@ -119,12 +120,17 @@ def _from_left(figure: Figure, axes: Axes) -> Transform:
     return blended_transform_factory(inches + figure.transFigure, axes.transData)
 
 
-def _said(device: DeviceDay, alarms: list[Window], outside: list[Window]) -> str:
+def least_seen(data: ReportData) -> timedelta:
+    return LEAST * len(data.period)
+
+
+def _said(data: ReportData, device: DeviceDay, alarms: list[Window], outside: list[Window]) -> str:
+    voice = data.voice
     if alarms:
-        return f"alarm {duration(total(alarms))}"
+        return voice.say("alarm {length}", length=voice.duration(total(alarms)))
     if device.silent:
-        return f"silent {duration(total(device.silent))}"
-    return f"outside {duration(total(outside))}" if outside else ""
+        return voice.say("silent {length}", length=voice.duration(total(device.silent)))
+    return voice.say("outside {length}", length=voice.duration(total(outside))) if outside else ""
 
 
 def _without(gaps: Sequence[Window], window: Window) -> list[Window]:
@@ -140,21 +146,20 @@ def _bar(span: Window, window: Window, least: timedelta) -> tuple[float, float]:
 def _chosen(data: ReportData) -> list[DeviceDay]:
     if len(data.devices) <= LANES:
         return list(data.devices)
-    alarmed = {alarm.device for alarm in data.alarms}
-
-    def interest(device: DeviceDay) -> tuple[bool, timedelta, timedelta]:
-        outside = total(span for series in device.series for span in series.outside)
-        return device.device in alarmed, total(device.silent), outside
-
-    first = {device.device for device in sorted(data.devices, key=interest, reverse=True)[:LANES]}
+    first = set(interesting(data)[:LANES])
     return [device for device in data.devices if device.device in first]
 
 
-def _legend(figure: Figure, shape: Shape, height: float, left_out: int) -> None:
+def _legend(figure: Figure, shape: Shape, height: float, data: ReportData, left_out: int) -> None:
+    say = data.voice.say
     entries = (
-        ("fine", FINE, FINE_HEIGHT), ("outside limits", OUTSIDE, OUTSIDE_HEIGHT), ("alarm", ALARM, ALARM_HEIGHT),
-        ("doubtful", DOUBTFUL, DOUBTFUL_HEIGHT), ("in part", FINE, PART_HEIGHT), ("no readings", None, 0.0),
-    )  # fmt: skip
+        (say("fine"), FINE, FINE_HEIGHT),
+        (say("outside limits"), OUTSIDE, OUTSIDE_HEIGHT),
+        (say("alarm"), ALARM, ALARM_HEIGHT),
+        (say("doubtful"), DOUBTFUL, DOUBTFUL_HEIGHT),
+        (say("in part"), FINE, PART_HEIGHT),
+        (say("no readings"), None, 0.0),
+    )
     rows = [entries[:3], entries[3:]] if shape.names_above else [entries]
     for row, members in enumerate(rows):
         x, y = shape.left if not shape.names_above else 0.06, height - 0.16 - 0.2 * row
@@ -167,7 +172,8 @@ def _legend(figure: Figure, shape: Shape, height: float, left_out: int) -> None:
                 places = [x / shape.width, (x + 0.22) / shape.width]
                 figure.add_artist(Line2D(places, [y / height] * 2, color=QUIET, linewidth=0.7, linestyle=DOTS))
             figure.text((x + 0.28) / shape.width, y / height, text, fontsize=8, color=QUIET, va="center")
-            x += 0.52 + 0.062 * len(text)
+            x += 0.52 + (0.13 if data.language == "zh" else 0.062) * len(text)
     if left_out:
-        figure.text(1 - 0.06 / shape.width, (height - 0.16) / height, f"and {plural(left_out, 'device')} more",
-                    fontsize=8, color=QUIET, ha="right", va="center")  # fmt: skip
+        more = say("and {devices} more", devices=data.voice.devices(left_out))
+        figure.text(1 - 0.06 / shape.width, (height - 0.16) / height, more, fontsize=8, color=QUIET, ha="right",
+                    va="center")  # fmt: skip

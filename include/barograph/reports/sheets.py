@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,18 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from barograph.readings import FLAGS
+from barograph.reports.changes import Since
 from barograph.reports.data import LAYOUT, ReportData, Series, total
 from barograph.reports.findings import Finding, Findings
-from barograph.reports.page import chart_name
+from barograph.reports.gallery import chart_name
 from barograph.windows import iso
 from barograph.writing import safe
 
 READINGS = ("device", "metric", "time_utc", "time_local", "value", "unit", "flag")
 SUMMARY = (
     "zone", "device", "label", "metric", "unit", "count", "good", "expected", "completeness",
-    "min", "mean", "median", "max", "low", "high", "outside_seconds", "gaps", "gap_seconds",
+    "min", "min_at", "mean", "median", "max", "max_at", "kinetic", "low", "high", "outside_seconds", "gaps",
+    "gap_seconds",
 )  # fmt: skip
 
 
@@ -74,13 +77,14 @@ def summaries(data: ReportData) -> Iterator[dict[str, Any]]:
                 "label": device.label,
                 "metric": series.metric.name,
                 "unit": series.metric.unit,
-                **asdict(series.statistics),
+                **{name: _plain(fact) for name, fact in asdict(series.statistics).items()},
                 "low": series.low,
                 "high": series.high,
                 "outside_seconds": total(series.outside).total_seconds(),
                 "gaps": len(series.gaps),
                 "gap_seconds": total(series.gaps).total_seconds(),
                 "chart": chart_name(series) if data.rows else None,
+                "days": [{name: _plain(fact) for name, fact in asdict(day).items()} for day in series.days],
             }
 
 
@@ -89,17 +93,26 @@ def inputs(data: ReportData) -> dict[str, Any]:
     return {
         "layout": LAYOUT,
         "rows": data.rows,
+        "period": data.period.kind,
         "alarms": len(data.alarms),
         "batches": list(data.ledger.batches) if data.ledger else None,
     }
 
 
-def report_json(data: ReportData, findings: Findings, revision: int, files: dict[str, str]) -> bytes:
+def alarms(data: ReportData) -> list[dict[str, Any]]:
+    return [{name: _plain(fact) for name, fact in asdict(alarm).items()} for alarm in data.alarms]
+
+
+def report_json(data: ReportData, findings: Findings, revision: int, since: Since, files: dict[str, str]) -> bytes:
     """`files` is name -> sha256 of all others, so that this one file vouches for the folder."""
     content = {
         "site": data.site,
         "name": data.name,
         "day": data.day.isoformat(),
+        "until": data.period.last.isoformat(),
+        "period": data.period.kind,
+        "scope": {"zone": data.scope.zone, "device": data.scope.device},
+        "language": data.language,
         "timezone": data.timezone,
         "revision": revision,
         "fingerprint": data.fingerprint,
@@ -111,11 +124,12 @@ def report_json(data: ReportData, findings: Findings, revision: int, files: dict
         "ledger": {name: getattr(data.ledger, name) for name in ("read", "stored", "duplicate", "rejected")}
         if data.ledger
         else None,
-        "alarms": [
-            asdict(alarm) | {"started": iso(alarm.started), "cleared": iso(alarm.cleared) if alarm.cleared else None}
-            for alarm in data.alarms
-        ],
+        "alarms": alarms(data),
         "series": list(summaries(data)),
+        "quality": {name: _plain(fact) for name, fact in asdict(data.quality).items()},
+        "rules": [asdict(rule) for rule in data.rules],
+        "unsettled": [day.isoformat() for day in data.unsettled],
+        "since": since.kept(),
         "inputs": inputs(data),
         "files": files,
     }
@@ -123,4 +137,15 @@ def report_json(data: ReportData, findings: Findings, revision: int, files: dict
 
 
 def _finding(finding: Finding) -> dict[str, str]:
-    return {"kind": finding.kind, "text": str(finding), "note": finding.note}
+    return {"kind": finding.kind, "text": str(finding), "note": finding.note, "seen": finding.seen}
+
+
+def _plain(fact: Any) -> Any:
+    """A fact as JSON has it."""
+    if isinstance(fact, datetime):
+        return iso(fact)
+    if isinstance(fact, date):
+        return fact.isoformat()
+    if isinstance(fact, dict):
+        return {name: _plain(inner) for name, inner in fact.items()}
+    return [_plain(inner) for inner in fact] if isinstance(fact, list | tuple) else fact

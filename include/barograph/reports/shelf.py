@@ -20,6 +20,7 @@ from barograph.settings import Settings
 LATEST = "latest"
 MANIFEST = "report.json"
 REVISION = re.compile(r"r([1-9][0-9]{0,8})")
+KEY = re.compile(r"[A-Za-z0-9-]{4,40}(\.[a-z0-9-]{1,80})?")
 SITE = re.compile(r"[a-z0-9][a-z0-9_\-]{0,49}")
 
 
@@ -72,17 +73,23 @@ class Published:
             return False
 
 
-def find(settings: Settings, site: str, day: date, revision: int | None = None) -> Published:
-    """The published report of a day, its latest revision unless said. Raises ReportError."""
+def find(settings: Settings, site: str, day: date, revision: int | None = None, key: str | None = None) -> Published:
+    """The published report of a day, its latest revision unless said. Raises ReportError.
+
+    `key` is that of a report of another time or of a part of the site, which begins on `day`.
+    """
     root = settings.reports_folder
     if not SITE.fullmatch(site):
         raise ReportError(f"{site!r} is not a site's name.")
-    folder = _below(root, f"{site}/{day.isoformat()}")
+    key = day.isoformat() if key is None else key
+    if not KEY.fullmatch(key):
+        raise ReportError(f"{key!r} is not the name of a report.")
+    folder = _below(root, f"{site}/{key}")
     found = revision if revision is not None else _latest(folder)
     if found is None or not (folder / f"r{found}" / "index.html").is_file():
         which = f"revision {revision} of the report" if revision is not None else "report"
         raise ReportError(f"There is no {which} of {site}, {day}. {_again(site, day)}")
-    return Published(site, day, found, _below(root, f"{site}/{day.isoformat()}/r{found}"))
+    return Published(site, day, found, _below(root, f"{site}/{key}/r{found}"))
 
 
 def listing(settings: Settings) -> list[Published]:
@@ -91,6 +98,8 @@ def listing(settings: Settings) -> list[Published]:
     for folder in settings.reports_folder.glob("*/*"):
         try:
             day = date.fromisoformat(folder.name)
+            if folder.name != day.isoformat():
+                continue
             found.append(find(settings, folder.parent.name, day))
         except (ValueError, ReportError):
             continue  # not ours, or not published yet

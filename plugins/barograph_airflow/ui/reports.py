@@ -20,7 +20,7 @@ from barograph_airflow.ui.pages import Pages
 from barograph_airflow.ui.runs import last_backfill, state_of
 from barograph_airflow.ui.shelf import Shelf
 
-REPORT = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
+REPORT = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".svg": "image/svg+xml",

@@ -9,9 +9,12 @@ import pytest
 from barograph.archive import Archive
 from barograph.readings import FAIL
 from barograph.registry import Device, Point
-from barograph.reports import charts
-from barograph.reports.data import gather, micros
+from barograph.reports import canvas, charts
+from barograph.reports.data import micros
+from barograph.reports.gather import gather
 from barograph.reports.overview import LANES, NARROW, WIDE, overview
+from barograph.reports.periods import Period
+from barograph.reports.view import Member, View
 from barograph.testing import a_curve, a_site, an_alarm, readings, settled_day
 from barograph.windows import Window
 
@@ -29,12 +32,19 @@ def site(name="Dairy fridge", cadence=60.0, count=1):
 def gathered(tmp_path, rows, day=DAY, alarms=(), of=None):
     of = of or site()
     settled_day(tmp_path, of, day, rows)
-    return gather(Archive(str(tmp_path)), of, day, alarms)
+    return gather(Archive(str(tmp_path)), of, Period.of("day", day), alarms=alarms)
 
 
-def drawn(data, alarms=()):
-    with charts.style():
-        return charts.curve(data.series[0], data.devices[0].label, alarms, data.window, data.timezone)
+def view(data, alarms=(), **facts):
+    device = data.devices[0]
+    members = (Member(device.label, device.series[0]),)
+    return View(voice=data.voice, zone="Cold", metric=device.series[0].metric, members=members, alarms=alarms,
+                shades=device.shades, **facts)  # fmt: skip
+
+
+def drawn(data, alarms=(), **facts):
+    with canvas.style():
+        return charts.line(view(data, alarms, **facts))
 
 
 def line(figure, gid):
@@ -66,7 +76,7 @@ def test_thinning_keeps_every_peak_and_the_ends():
     values = rng.normal(5, 1, 86_400)
     values[4711] = 99.0
 
-    hours, thin = charts.thinned(times, values, 1.0, WINDOW)
+    hours, thin = charts.thinned(times, values, 3.0, WINDOW)
 
     assert len(thin) <= 2 * charts.COLUMNS + 2
     assert (values.min(), 99.0) == (thin.min(), thin.max())
@@ -140,17 +150,20 @@ def test_a_day_of_nothing_or_of_one_reading_is_drawn(tmp_path, rows):
 
     data = gathered(tmp_path, [base | row for row in rows])
 
-    with charts.style():
-        assert charts.png(charts.curve(data.series[0], "x", (), data.window, data.timezone)).startswith(b"\x89PNG")
+    with canvas.style():
+        assert canvas.png(charts.line(view(data))).startswith(b"\x89PNG")
 
 
 def test_the_same_data_is_the_same_picture(tmp_path):
     data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
 
     def pictures():
-        with charts.style():
-            figures = [charts.curve(data.series[0], "x", (), data.window, data.timezone), overview(data)]
-            return [draw(figure) for figure in figures for draw in (charts.svg, charts.png)]
+        with canvas.style():
+            return [
+                draw(figure())
+                for figure in (lambda: charts.line(view(data)), lambda: overview(data))
+                for draw in (canvas.svg, canvas.png)
+            ]
 
     assert pictures() == pictures()
 
@@ -158,9 +171,9 @@ def test_the_same_data_is_the_same_picture(tmp_path):
 def test_a_picture_says_nothing_of_when_and_how_it_was_made(tmp_path):
     data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
 
-    with charts.style():
-        figure = charts.curve(data.series[0], "x", (), data.window, data.timezone)
-        svg, png = charts.svg(figure), charts.png(figure)
+    with canvas.style():
+        figure = charts.line(view(data))
+        svg, png = canvas.svg(figure), canvas.png(figure)
 
     assert b"dc:date" not in svg
     assert b"atplotlib v" not in svg
@@ -172,12 +185,13 @@ def test_a_hostile_name_is_only_text(tmp_path):
     """In a picture too: no markup, no mathematics, no letters that XML forbids."""
     data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, 4.0, 600), of=site(HOSTILE, 600))
 
-    with charts.style():
-        for figure in (drawn(data), overview(data, WIDE), overview(data, NARROW)):
-            root = ET.fromstring(charts.svg(figure))
+    with canvas.style():
+        for draw in (lambda: drawn(data), lambda: overview(data, WIDE), lambda: overview(data, NARROW)):
+            figure = draw()
+            root = ET.fromstring(canvas.svg(figure))
             assert not [node for node in root.iter() if "script" in node.tag]
             assert any('<script>alert("' in (node.text or "") for node in root.iter())
-            assert charts.png(figure)
+            assert canvas.png(figure)
 
 
 def test_of_very_many_devices_the_overview_shows_those_with_something_to_see(tmp_path):
@@ -185,9 +199,49 @@ def test_of_very_many_devices_the_overview_shows_those_with_something_to_see(tmp
     rows = [row for device in many.devices for row in readings(device.device, "temperature", WINDOW, 4.0, 3600)]
     data = gathered(tmp_path, rows, of=many, alarms=[an_alarm(at(3), at(4), device=f"fridge-{LANES + 20}")])
 
-    with charts.style():
+    with canvas.style():
         texts = [text.get_text() for text in overview(data).texts]
         lanes = [text.get_text() for text in overview(data).axes[0].texts]
 
     assert "and 20 devices more" in texts
     assert any(text.startswith("alarm 1") for text in lanes)
+
+
+def test_an_open_door_is_shaded_in_the_charts_of_its_device(tmp_path):
+    of = a_site(Device(device="fridge-1", zone="cold", cadence=60, points={"temperature": Point(), "door": Point()}))
+    rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
+    rows += readings("fridge-1", "door", WINDOW, lambda t: float(at(9) <= t < at(9.5)), 60)
+
+    figure = drawn(gathered(tmp_path, rows, of=of))
+    (door,) = [each for each in figure.axes[0].collections if each.get_gid() == "door"]
+    (path,) = door.get_paths()
+
+    assert (9.0, 9.5) == (path.vertices[:, 0].min(), path.vertices[:, 0].max())
+
+
+def test_charts_of_a_zone_share_their_scale(tmp_path):
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
+
+    assert (-20, 40) == drawn(data, extent=(-20, 40)).axes[0].get_ylim()
+
+
+@pytest.mark.parametrize(("kind", "marks"), [("week", 7), ("month", 5), ("year", 12)])
+def test_longer_times_have_an_axis_of_days(tmp_path, kind, marks):
+    rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 600)
+    settled_day(tmp_path, site(cadence=600), DAY, rows)
+
+    data = gather(Archive(str(tmp_path)), site(cadence=600), Period.of(kind, DAY))
+
+    assert marks == len(drawn(data).axes[0].get_xticks())
+    assert canvas.svg(drawn(data))
+
+
+def test_of_a_long_time_every_peak_is_kept(tmp_path):
+    """A minute of a month is less than a pixel; the warmest one must show all the same."""
+    peak = at(11.5)
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 19.0 if t == peak else 5.0, 60)
+    settled_day(tmp_path, site(), DAY, rows)
+
+    data = gather(Archive(str(tmp_path)), site(), Period.of("month", DAY))
+
+    assert 19.0 == np.nanmax(line(drawn(data), "curve").get_ydata())

@@ -9,9 +9,13 @@ import pytest
 from barograph.archive import Archive
 from barograph.readings import FAIL
 from barograph.registry import Device, Point
-from barograph.reports.data import gather
+from barograph.reports.changes import Since
+from barograph.reports.contents import contents
 from barograph.reports.findings import judge
-from barograph.reports.page import chart_name, page
+from barograph.reports.gallery import chart_name
+from barograph.reports.gather import gather
+from barograph.reports.page import page
+from barograph.reports.periods import Period
 from barograph.testing import a_site, an_alarm, readings, settled_day
 from barograph.windows import Window
 
@@ -36,7 +40,7 @@ def a_day():
 
 def gathered(tmp_path, rows, alarms=(), site=SITE, **facts):
     settled_day(tmp_path, site, DAY, rows, **facts)
-    return gather(Archive(str(tmp_path)), site, DAY, alarms)
+    return gather(Archive(str(tmp_path)), site, Period.of("day", DAY), alarms=alarms)
 
 
 def said(data):
@@ -45,8 +49,12 @@ def said(data):
     return findings.verdict, findings.headline.translate(NO_BREAK), lines
 
 
-def html(data):
-    return page(data, judge(data), 1).decode().translate(NO_BREAK)
+NOTHING = Since()
+
+
+def html(data, since=NOTHING):
+    glance = {"charts/overview": b"<svg/>", "charts/overview-narrow": b"<svg/>"} if data.rows else {}
+    return page(contents(data, judge(data), [], glance, 1, since)).decode().translate(NO_BREAK)
 
 
 class Reader(HTMLParser):
@@ -142,14 +150,14 @@ def test_the_sums_of_the_day_are_on_the_page(tmp_path):
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_an_empty_day_has_a_page_that_says_so(tmp_path, settled):
-    data = gathered(tmp_path, []) if settled else gather(Archive(str(tmp_path)), SITE, DAY)
+    data = gathered(tmp_path, []) if settled else gather(Archive(str(tmp_path)), SITE, Period.of("day", DAY))
 
     verdict, headline, _ = said(data)
 
     assert "empty" == verdict
     assert ("No readings arrived on this day" if settled else "This day has no data yet") == headline
     assert ("barograph status" if settled else "barograph settle shop --day 2026-06-17") in html(data)
-    assert "overview.svg" not in html(data)
+    assert "data:image" not in html(data)
 
 
 def test_the_foot_says_what_the_page_was_made_of(tmp_path):
@@ -179,7 +187,8 @@ def test_nothing_comes_from_elsewhere(tmp_path):
     reader = Reader(html(gathered(tmp_path, a_day())))
 
     assert reader.links
-    assert not [link for link in reader.links if ":" in link or link.startswith(("/", ".")) or ".." in link]
+    own = [link for link in reader.links if not link.startswith("data:image/svg+xml")]
+    assert ["readings.csv", "summary.csv", "report.json", "report.pdf"] == own
 
 
 def test_file_names_of_charts_are_plain_and_apart(tmp_path):
@@ -198,3 +207,72 @@ def test_what_cannot_be_believed_is_counted(tmp_path):
         row |= {"value": -127.0, "flag": FAIL}
 
     assert "Dairy fridge: temperature: 100 readings doubtful" in said(gathered(tmp_path, rows))[2]
+
+
+def test_who_has_seen_an_alarm_stands_on_the_first_screen(tmp_path):
+    seen = {"state": "acknowledged", "acknowledged": "Ana <b>", "acknowledged_at": at(3.5)}
+    data = gathered(tmp_path, a_day(), [an_alarm(at(3), at(4), **seen)])
+
+    text = html(data)
+
+    assert "acknowledged by Ana &lt;b&gt; at 03:30" in text[: text.index("The day at a glance")]
+
+
+def test_an_alarm_that_nobody_has_seen_says_so(tmp_path):
+    assert "nobody acknowledged it" in html(gathered(tmp_path, a_day(), [an_alarm(at(3), at(4), state="open")]))
+
+
+def test_a_later_revision_says_what_moved_and_who_had_signed(tmp_path):
+    since = Since(2, ("Dairy fridge, temperature: Max 5.0 became 9.5",), ("after revision 2 was signed off by <Ana>",))
+
+    text = html(gathered(tmp_path, a_day()), since)
+
+    assert "What changed since revision 2" in text
+    assert "Max 5.0 became 9.5" in text
+    assert "signed off by &lt;Ana&gt;" in text
+
+
+def test_figures_stand_in_a_table_with_their_times(tmp_path):
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 7.5 if t == at(14) else 5.0, 60)
+    text = html(gathered(tmp_path, rows))
+
+    assert ">7.5<small>14:00</small>" in text
+    assert "≤ 8" in text
+
+
+def test_a_state_is_counted_not_averaged(tmp_path):
+    rows = readings("fridge-1", "door", WINDOW, lambda t: float(at(9) <= t < at(9.5)), 60)
+
+    assert "Door open: 1 time, 30 min in all" in html(gathered(tmp_path, rows)) or "for 30 min" in html(
+        gathered(tmp_path, rows)
+    )
+
+
+def test_latency_is_measured_against_the_promise(tmp_path):
+    from dataclasses import replace
+
+    from barograph.reports.data import Arrivals
+
+    data = gathered(tmp_path, a_day())
+    slow = replace(data, quality=replace(data.quality, arrivals=Arrivals(2880, 1.5, 75.0, 4000.0, 12)))
+
+    text = html(slow)
+
+    assert "half came within 1.5 s, 95 of 100 within 1 min; promised are 1 min: not kept" in text
+    assert "12 readings came more than 15 min late, the latest after 1 h 7 min" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_day_can_be_told_in_every_language(tmp_path, language):
+    """What is fine, an alarm, silence and bad readings, without a word left over from the code."""
+    from dataclasses import replace
+
+    rows = [row for row in a_day() if not (row["device"] == "room-1" and at(13) < row["time"] < at(15))]
+    for row in rows[100:200]:
+        row |= {"value": -127.0, "flag": FAIL}
+    data = gathered(tmp_path, rows, [an_alarm(at(3), at(4)), an_alarm(at(-1), device="room-1", above=False)])
+
+    text = html(replace(data, language=language))
+
+    assert f'<html lang="{language}">' in text
+    assert ("过热" in text) == ("too warm" not in text) == (language == "zh")

@@ -4,20 +4,23 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import threading
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from barograph.errors import ReportError, WriterBusy
 from barograph.registry import Device, Point
-from barograph.reports import charts, publish
+from barograph.reports import canvas, gallery, publish
+from barograph.reports.periods import Period, Scope
 from barograph.reports.publish import find, listing, report
 from barograph.reports.shelf import digest
 from barograph.settings import Settings
-from barograph.testing import MemoryCatalogue, a_site, readings, settled_day
+from barograph.state.signoffs import Signoff
+from barograph.testing import MemoryCatalogue, a_site, an_alarm, readings, settled_day
 from barograph.windows import Window
 
 DAY = date(2026, 6, 17)
@@ -28,6 +31,14 @@ WINDOW = Window.local_day(DAY, SITE.timezone)
 @pytest.fixture
 def settings(tmp_path):
     return Settings(home=tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """One chart, few pixels, paper of one line: what is published whole is in test_paper.py."""
+    monkeypatch.setattr(canvas, "PIXELS_PER_INCH", 30)
+    monkeypatch.setattr(gallery, "CHARTS", {"line": gallery.CHARTS["line"]})
+    monkeypatch.setattr(publish, "pdf", lambda said: f"%PDF {said.findings.headline}".encode())
 
 
 def settle(settings, value=5.0, site=SITE, day=DAY, device="fridge-1"):
@@ -51,7 +62,7 @@ def test_a_report_is_a_folder_with_page_charts_and_figures(settings):
     assert (1, True, "fine") == (made.revision, made.changed, made.verdict)
     assert settings.reports_folder / "shop/2026-06-17/r1" == made.folder
     names = set(contents(made.folder))
-    assert {"index.html", "report.json", "readings.csv", "summary.csv", "charts/overview.svg"} < names
+    assert {"index.html", "report.pdf", "report.json", "readings.csv", "summary.csv", "charts/overview.svg"} < names
     assert {".svg", ".png"} == {Path(name).suffix for name in names if name.startswith("charts/")}
     assert "r1" == str((made.folder.parent / "latest").readlink())
 
@@ -91,7 +102,7 @@ def test_other_data_is_the_next_revision_and_the_old_one_stays(settings):
     assert ["shop/2026-06-17/r1", "shop/2026-06-17/r2"] == [entry.folder for entry in catalogue.entries]
 
 
-@pytest.mark.parametrize("name", ["index.html", "report.json", "readings.csv", "charts/overview.svg"])
+@pytest.mark.parametrize("name", ["index.html", "report.pdf", "report.json", "charts/overview.svg"])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
 def test_damaged_files_are_rebuilt_in_place(settings, name, damage):
     settle(settings)
@@ -176,7 +187,6 @@ def test_killed_at_any_step_the_previous_revision_can_be_read(settings, monkeypa
 
         return step
 
-    monkeypatch.setattr(charts, "PIXELS_PER_INCH", 30)
     catalogue = MemoryCatalogue()
     settle(settings)
     report(settings, SITE, DAY, catalogue)
@@ -352,3 +362,81 @@ def test_without_its_link_the_latest_revision_is_the_highest(settings):
     (made.folder.parent / "latest").unlink()
 
     assert 1 == find(settings, "shop", DAY).revision
+
+
+def test_a_week_or_a_zone_is_published_beside_the_days(settings):
+    settle(settings)
+    catalogue = MemoryCatalogue()
+
+    week = report(settings, SITE, Period.of("week", DAY), catalogue)
+    zone = report(settings, SITE, DAY, catalogue, Scope(zone="cold"))
+
+    assert "week-2026-W25" == week.folder.parent.name
+    assert re.fullmatch(r"2026-06-17\.zone-cold-[0-9a-f]{8}", zone.folder.parent.name)
+    assert [] == listing(settings)
+    assert week.folder == find(settings, "shop", date(2026, 6, 15), key="week-2026-W25").folder
+    assert not (week.folder / "readings.csv").exists()
+
+
+@pytest.mark.parametrize("key", ["..", "../..", "a/b", "2026-06-17/../x", "x" * 99, ".zone-x", "2026-06-17\n"])
+def test_a_reports_key_is_a_name_not_a_path(settings, key):
+    with pytest.raises(ReportError):
+        find(settings, "shop", DAY, key=key)
+
+
+def test_the_next_revision_says_what_changed_since_the_last(settings):
+    catalogue = MemoryCatalogue()
+    settle(settings)
+    report(settings, SITE, DAY, catalogue)
+    settle(settings, value=6.0)
+    catalogue.known.append(an_alarm(WINDOW.start + timedelta(hours=3)))
+
+    second = report(settings, SITE, DAY, catalogue)
+    since = find(settings, "shop", DAY).summary["since"]
+
+    assert 1 == since["revision"]
+    assert "alarm gained: fridge-1, fridge-warm, 03:00" in since["changes"]
+    assert "fridge-1, temperature: Mean 5.0 became 6.0" in since["changes"]
+    assert "What changed since revision 1" in second.page.read_text()
+
+
+def test_a_revision_says_whose_signature_it_came_after_and_is_rebuilt_with_it(settings):
+    """A signature makes no revision by itself; the next one tells of it, also when it is built again."""
+    catalogue = MemoryCatalogue()
+    settle(settings)
+    report(settings, SITE, DAY, catalogue)
+    at = datetime(2026, 6, 18, 7, 30, tzinfo=UTC)
+    catalogue.signed.append(Signoff("shop", DAY, 1, "Ana <b>", at, "seen"))
+
+    assert not report(settings, SITE, DAY, catalogue).changed
+    settle(settings, value=6.0)
+    second = report(settings, SITE, DAY, catalogue)
+    before = contents(second.folder)
+    catalogue.signed.clear()
+    (second.folder / "index.html").unlink()
+
+    assert not report(settings, SITE, DAY, catalogue).changed
+    assert before == contents(second.folder)
+    assert "revision 1 was signed off by Ana &lt;b&gt; on 2026-06-18 07:30 UTC. “seen”" in second.page.read_text()
+
+
+def test_a_changed_template_of_the_user_is_a_new_revision(settings):
+    settle(settings)
+    catalogue = MemoryCatalogue()
+    report(settings, SITE, DAY, catalogue)
+    (settings.home / "report").mkdir()
+    (settings.home / "report/glance.html").write_text("<p>ours: {{ data.site }}</p>")
+
+    second = report(settings, SITE, DAY, catalogue)
+
+    assert (2, True) == (second.revision, second.changed)
+    assert "<p>ours: shop</p>" in second.page.read_text()
+
+
+def test_a_template_that_is_wrong_is_named(settings):
+    settle(settings)
+    (settings.home / "report").mkdir()
+    (settings.home / "report/glance.html").write_text("{{ nonsense }}")
+
+    with pytest.raises(ReportError, match=r"A template of .*report cannot be used"):
+        report(settings, SITE, DAY, MemoryCatalogue())

@@ -1,0 +1,224 @@
+"""Our look: colours, type, a Figure to draw on, axes of time, and how a Figure becomes bytes. Never pyplot.
+
+The same data gives the same bytes. A chart is read on a phone, on paper in greyscale, and by people who see red and
+green alike: so what is wrong is also taller, darker or of another shape.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from functools import cache
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.markers import TICKDOWN
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
+
+from barograph.reports.words import MINUS, Voice, plain
+from barograph.windows import Window
+
+INK, QUIET, HAIR = "#1f2a33", "#5d6b76", "#c9d1d8"
+CURVE, LIMIT, BAD = "#0b5a8a", "#b4460f", "#8a1c5b"
+BEYOND, ALARM, NOTHING, DOOR = "#f9ebdf", "#b4460f", "#eceff1", "#d5e6f0"
+"""After Okabe and Ito: blue and vermilion stay apart for every eye, and differ in lightness."""
+
+WIDTH, HEIGHT = 4.4, 1.95
+"""Inches of a small chart: so small that its letters can still be read at the width of a phone."""
+
+PIXELS_PER_INCH = 200
+
+CHINESE = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei", "Droid Sans Fallback", "Microsoft YaHei", "PingFang SC",
+)  # fmt: skip
+"""Any of these draws Chinese; `apt install fonts-noto-cjk` brings the first one."""
+
+FAMILY = "'DejaVu Sans', Verdana, 'Noto Sans CJK SC', 'Noto Sans SC', 'Microsoft YaHei', 'PingFang SC', sans-serif"
+"""What an SVG asks its reader for, whatever the machine has that drew it."""
+
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "text.parse_math": False,  # a device may be called $x^2$
+    "axes.edgecolor": HAIR,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.unicode_minus": True,
+    "axes.axisbelow": True,
+    "xtick.color": HAIR,
+    "ytick.color": HAIR,
+    "xtick.labelcolor": QUIET,
+    "ytick.labelcolor": QUIET,
+    "ytick.major.size": 0,
+    "lines.solid_joinstyle": "round",
+    "path.simplify": False,  # curves are thinned by us, and keep their peaks
+    "agg.path.chunksize": 10_000,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "barograph",
+}
+
+DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*|<metadata>.*?</metadata>\s*", re.DOTALL)
+FONTS = re.compile(rb"'DejaVu Sans'[^\";]*?sans-serif")
+DIGITS = re.compile(rb"(\d\.\d\d)\d+")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our look, whatever the user's matplotlibrc says. Draw and write inside of it."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*missing from font")
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams["font.sans-serif"] = ["DejaVu Sans", *filter(None, [chinese_font()])]
+        yield
+
+
+@cache
+def chinese_font() -> str | None:
+    """The first font of this machine that draws Chinese, or None."""
+    there = {font.name for font in fontManager.ttflist}
+    return next((name for name in CHINESE if name in there), None)
+
+
+_sheet = Figure()
+
+
+def sheet(width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """An empty Figure, the same one again and again: turn what was drawn on it into bytes before asking for it anew."""
+    _sheet.clear()
+    _sheet.set_size_inches(width, height)
+    return _sheet
+
+
+def png(figure: Figure) -> bytes:
+    page = BytesIO()
+    figure.set_canvas(FigureCanvasAgg(figure))
+    figure.savefig(
+        page, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None}, facecolor="white",
+        pil_kwargs={"compress_level": 2},
+    )  # fmt: skip
+    return page.getvalue()
+
+
+def svg(figure: Figure) -> bytes:
+    """Without background, so that a dark page can turn it around, and without a word of where or when."""
+    page = BytesIO()
+    figure.set_canvas(FigureCanvasSVG(figure))
+    figure.savefig(page, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    # A hundredth of a point is finer than any eye, and half the bytes.
+    return DIGITS.sub(rb"\1", FONTS.sub(FAMILY.encode(), DOCTYPE.sub(b"", page.getvalue())))
+
+
+def titled(figure: Figure, title: str, beside: str = "") -> None:
+    """What it shows, bold at the left; of what, quiet at the right."""
+    top = 1 - 0.165 / figure.get_figheight()
+    figure.text(0.0, top, plain(title, 38), fontsize=10, weight="bold", color=INK)
+    figure.text(0.99, top, plain(beside, 40 - min(20, len(title) // 2)), fontsize=8.5, color=QUIET, ha="right")
+
+
+def scaled(axes: Axes, low: float, high: float) -> None:
+    """The axis of values: few marks, hair lines."""
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(figures))
+    axes.grid(axis="y", color=HAIR, linewidth=0.5)
+
+
+def figures(value: float, _: object = None) -> str:
+    return f"{value:g}".replace("-", MINUS)
+
+
+def time_axis(axes: Axes, voice: Voice, every: int = 6) -> None:
+    """Hours of the local clock, or days, where they really lie: a day of 23 or 25 hours is as long as it is."""
+    window, timezone = voice.window, voice.timezone
+    hours = window.length / timedelta(hours=1)
+    axes.set_xlim(0, hours)
+    axes.tick_params(axis="x", length=3, pad=2)
+    if voice.period.kind != "day":
+        _day_axis(axes, voice)
+        return
+    major = [(position(moment, window), f"{hour:02}:00") for hour, moment in _ticks(window, timezone, every)]
+    major.append((hours, "24:00"))
+    _at(axes, major)
+    # One line of marks for the hours: two dozen minor ticks would cost as much as all the rest.
+    each = [position(moment, window) for _, moment in _ticks(window, timezone, 1)]
+    axes.plot(each, [0] * len(each), linestyle="", marker=TICKDOWN, markersize=1.8, color=HAIR, clip_on=False,
+              transform=axes.get_xaxis_transform(), gid="hours")  # fmt: skip
+    change = _clock_change(window, timezone)
+    if change is not None:
+        axes.axvline(change, color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)), gid="clocks-change")
+
+
+def _day_axis(axes: Axes, voice: Voice) -> None:
+    days = list(voice.period)
+    if len(days) > 62:
+        marked = [day for day in days if day.day == 1]
+        named = [voice.month(day.month) if voice.language == "zh" else voice.month(day.month)[:3] for day in marked]
+    elif len(days) > 10:
+        marked = [day for day in days if day.weekday() == 0]
+        named = [voice.short_date(day) for day in marked]
+    else:
+        marked = days
+        named = [f"{voice.weekday(day)[:3]} {day.day}" for day in days]
+    at = [position(Window.local_day(day, voice.timezone).start, voice.window) for day in marked]
+    _at(axes, list(zip(at, named, strict=True)))
+    for label in axes.get_xticklabels():
+        label.set_horizontalalignment("left")
+
+
+def _at(axes: Axes, marks: list[tuple[float, str]]) -> None:
+    axes.xaxis.set_major_locator(FixedLocator([place for place, _ in marks]))
+    axes.xaxis.set_major_formatter(FixedFormatter([text for _, text in marks]))
+
+
+def _ticks(window: Window, timezone: str, every: int) -> Iterator[tuple[int, datetime]]:
+    here = ZoneInfo(timezone)
+    midnight = window.start.astimezone(here)
+    for hour in range(0, 24, every):
+        moment = midnight.replace(hour=hour, minute=0, second=0, microsecond=0)
+        utc = moment.astimezone(window.start.tzinfo)
+        exists = utc.astimezone(here).hour == hour
+        if exists and utc in window:
+            yield hour, utc
+
+
+def _clock_change(window: Window, timezone: str) -> float | None:
+    """Where the clocks were put on or back, in hours of the day."""
+    here = ZoneInfo(timezone)
+    step = timedelta(minutes=15)
+    count = window.length // step
+    offsets = [(window.start + step * place).astimezone(here).utcoffset() for place in range(count + 1)]
+    changed = (place for place in range(1, count) if offsets[place] != offsets[place - 1])
+    return next((place * (step / timedelta(hours=1)) for place in changed), None)
+
+
+def position(moment: datetime, window: Window) -> float:
+    return (moment - window.start) / timedelta(hours=1)
+
+
+def hours_of(span: Window, window: Window) -> tuple[float, float]:
+    return position(span.start, window), position(span.end, window)
+
+
+def day_names(days: tuple[date, ...], voice: Voice) -> list[str]:
+    """For rows of a table of days: each by its weekday and date."""
+    return [f"{voice.weekday(day)[:3]} {voice.short_date(day)}" for day in days]
+
+
+def padded(low: float, high: float, least: float) -> tuple[float, float]:
+    """With room above and below, and never flatter than `least`."""
+    pad = max(0.08 * (high - low), (least - (high - low)) / 2)
+    return low - pad, high + pad
