@@ -19,10 +19,8 @@ from barograph.reports.canvas import (
     NOTHING,
     QUIET,
     figures,
+    framed,
     hours_of,
-    scaled,
-    sheet,
-    time_axis,
     titled,
 )
 from barograph.reports.data import GAP, Micros, Series, Values, micros
@@ -40,11 +38,9 @@ def line(view: View) -> Figure:
     """One metric of one device."""
     (member,) = view.members
     series, window = member.series, view.window
-    figure = sheet()
-    axes = figure.add_axes((0.1, 0.135, 0.84, 0.70))
+    figure, axes = framed(view.voice)
     low, high = view.extent or extent([series])
-    scaled(axes, low, high)
-    time_axis(axes, view.voice)
+    axes.set_ylim(low, high)
     titled(figure, member.label, view.title)
     for gap in series.gaps[:MOST_GAPS]:
         axes.axvspan(*hours_of(gap, window), color=NOTHING, linewidth=0, gid="gap")
