@@ -83,7 +83,8 @@ def settle(root: Path, site: Site, cadence: float) -> None:
             good = values[row][flags[row] == 1]
             rollups.append(
                 {
-                    "site": site.site, "day": DAY, "device": device.device, "zone": device.zone, "metric": "temperature",
+                    "site": site.site, "day": DAY, "device": device.device, "zone": device.zone,
+                    "metric": "temperature",
                     "period": "day", "start": window.start, "end": window.end, "count": size, "good": len(good),
                     "expected": float(size), "completeness": len(good) / size, "min": good.min(), "max": good.max(),
                     "mean": good.mean(), "median": float(np.median(good)),

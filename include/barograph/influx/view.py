@@ -6,7 +6,7 @@ The same of the archive's tables: where both agree, the view shows what the arch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 
 import numpy as np
@@ -20,7 +20,6 @@ from pyarrow import csv
 from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
-from barograph.readings import FAIL
 from barograph.settings import Settings
 from barograph.windows import Window
 
@@ -71,33 +70,6 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
             before = found.get(series, (0, 0))
             found[series] = (before[0] + points, before[1] + hashed)
     return found
-
-
-COURSE = """
-from(bucket: in_bucket)
-  |> range(start: from_time, stop: to_time)
-  |> filter(fn: (r) => r._measurement == of_metric and r.site == at_site and r.device == of_device)
-  |> filter(fn: (r) => r._field == "value" or r._field == "flag")
-  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
-  |> filter(fn: (r) => exists r.value and r.flag != of_fail)
-  |> keep(columns: ["_time", "value"])
-  |> sort(columns: ["_time"])
-  |> limit(n: 20000)
-"""
-
-
-def course(settings: Settings, site: str, device: str, metric: str, window: Window) -> list[tuple[datetime, float]]:
-    """The readings of one metric of one device that did not fail, for a small chart. Raises ServiceUnavailable."""
-    params = {
-        "in_bucket": settings.influx.readings, "from_time": window.start, "to_time": window.end, "at_site": site,
-        "of_device": device, "of_metric": metric, "of_fail": FAIL,
-    }  # fmt: skip
-    with _client(settings, "influx_reader") as client:
-        try:
-            found = client.query_api().query(COURSE, params=params)
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not answer: {error}") from error
-    return sorted((row.values["_time"], float(row.values["value"])) for table in found for row in table.records)
 
 
 def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:

@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import structlog
 from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from barograph.errors import BarographError
-from barograph.influx import view
+from barograph.influx import around
 from barograph.notify import words
 from barograph.notify.contacts import Language
-from barograph.reports.charts import ALARM, CURVE, HAIR, LIMIT, QUIET, png, style
+from barograph.readings import FAIL
+from barograph.reports.canvas import ALARM, CURVE, HAIR, LIMIT, QUIET, png, style
 from barograph.settings import Settings
-from barograph.windows import Window, utc
+from barograph.windows import EPOCH, Window, utc
 
 BEFORE = timedelta(hours=2)
 LONGEST = timedelta(hours=24)
@@ -40,11 +42,18 @@ def chart_of(settings: Settings, facts: Mapping[str, Any]) -> bytes | None:
     start = max(min(utc(alarm["started"]), end) - BEFORE, end - LONGEST)
     window = Window(start, end + (end - start) / 40)
     try:
-        course = view.course(settings, alarm["site"], alarm["device"], alarm["metric"], window)
+        course = _course(around.readings(settings, alarm["device"], alarm["metric"], window))
         return draw(alarm, course, window, facts["timezone"], facts["language"]) if len(course) > 1 else None
     except (BarographError, ValueError) as error:
         log.warning("no_chart", alarm=alarm["alarm"], error=str(error))
         return None
+
+
+def _course(readings: around.Readings) -> list[tuple[datetime, float]]:
+    """Without those that failed or have no value."""
+    good = np.isfinite(readings.values) & (readings.flags != FAIL)
+    times = (EPOCH + timedelta(microseconds=each) for each in readings.times[good].tolist())
+    return list(zip(times, readings.values[good].tolist(), strict=True))
 
 
 def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str, language: Language) -> bytes:
