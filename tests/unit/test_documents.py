@@ -5,7 +5,7 @@ import pytest
 from barograph import documents
 from barograph.errors import DocumentError
 from barograph.registry import Site, read_sites
-from barograph.rules.model import Rules
+from barograph.rules.book import Rules
 
 SITE = """\
 site: demo
@@ -78,4 +78,4 @@ def test_a_rule_has_exactly_one_limit(tmp_path):
     said = refusal(tmp_path, "rules:\n  - {rule: r, metric: temperature}\n", Rules)
 
     assert "rules.0" in said
-    assert "exactly one of `above` and `below`" in said
+    assert "exactly one of `above`, `below`, `outside`, `inside`" in said

@@ -5,10 +5,8 @@ A mistake is what would not work. A note is what works and is probably not meant
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +17,13 @@ from barograph.collector.formats.walking import devices, metrics
 from barograph.collector.polling import requests
 from barograph.documents import Document, Place
 from barograph.errors import BarographError, DocumentError
-from barograph.metrics import BY_NAME, known, metric
-from barograph.registry import Device, Point, Port, Site
-from barograph.rules.model import Rule, Rules
+from barograph.metrics import BY_NAME, known
+from barograph.registry import Device, Port, Site
+from barograph.rules import checking
+from barograph.rules.book import Rules
+from barograph.rules.checking import near, outside, valid
 
 Model = TypeVar("Model", Site, Rules)
-
-GLOB = "*?["
 
 
 @dataclass
@@ -80,8 +78,10 @@ class _Site:
         self._never_said(document, site)
         self._unused(site)
         if self._rules is not None:
-            for place, rule in enumerate(self._rules[1].rules):
-                self._rule(self._rules[0], ("rules", place), rule, site)
+            rules_document, rules = self._rules
+            said = checking.told(rules, site, self._measured())
+            self._found.mistakes += [rules_document.problem(where, what) for where, what in said.mistakes]
+            self._found.notes += [rules_document.problem(where, what) for where, what in said.notes]
 
     # Each file for itself
 
@@ -106,6 +106,10 @@ class _Site:
                 self._found.add(error)
         return formats
 
+    def _measured(self) -> set[str]:
+        """The metrics of all formats of the site."""
+        return {name for declared in self._formats.values() if declared is not None for name in metrics(declared)}
+
     # What they say about each other
 
     def _port(self, document: Document, place: Place, port: Port, site: Site) -> None:
@@ -125,9 +129,9 @@ class _Site:
             )
         for name in spoken:
             if site.device(name) is None:
-                near = _near(name, [device.device for device in site.devices])
+                like = near(name, [device.device for device in site.devices])
                 where = (*place, "device") if port.device else (*place, "poll", "devices", name)
-                self._note(document, where, f"{name} is not registered under `devices`: nothing watches it.{near}")
+                self._note(document, where, f"{name} is not registered under `devices`: nothing watches it.{like}")
 
     def _format_of(self, document: Document, place: Place, port: Port) -> Format | None:
         if port.format in self._formats:
@@ -138,12 +142,12 @@ class _Site:
             except DocumentError as error:
                 self._found.add(error)
                 return None
-        near = _near(port.format, [*self._formats, *shipped()])
+        like = near(port.format, [*self._formats, *shipped()])
         self._mistake(
             document,
             (*place, "format"),
             f"there is no format {port.format}, neither in {self._folder / 'formats'} nor among those that come "
-            f"with us.{near} `barograph decode --list` shows ours; `barograph sniff` makes a first one.",
+            f"with us.{like} `barograph decode --list` shows ours; `barograph sniff` makes a first one.",
         )
         return None
 
@@ -151,7 +155,7 @@ class _Site:
         for name, point in device.points.items():
             where = (*place, "points", name)
             self._unknown_metric(document, where, name)
-            low, high = _range(name, point)
+            low, high = valid(name, point)
             if low > high:
                 self._mistake(document, where, f"valid_min ({low:g}) must be below valid_max ({high:g}).")
                 continue
@@ -159,39 +163,8 @@ class _Site:
                 value = getattr(point, limit)
                 if value is not None and not low <= value <= high:
                     self._mistake(
-                        document, (*where, limit), _outside(value, name, low, high, "Or give valid_min and valid_max.")
+                        document, (*where, limit), outside(value, name, low, high, "Or give valid_min and valid_max.")
                     )
-
-    def _rule(self, document: Document, place: Place, rule: Rule, site: Site) -> None:
-        names = [device.device for device in site.devices]
-        for number, pattern in enumerate(rule.devices):
-            if any(fnmatchcase(name, pattern) for name in names):
-                continue
-            where = (*place, "devices", number)
-            if any(letter in pattern for letter in GLOB):
-                self._note(document, where, f"no registered device is like {pattern}; others may be.")
-            else:
-                near = _near(pattern, names)
-                self._mistake(document, where, f"{pattern} is no device of site {site.site}.{near}")
-        self._unknown_metric(document, (*place, "metric"), rule.metric)
-        watched = [device for device in site.devices if rule.watches(device.device, rule.metric)]
-        told = [device for device in watched if device.points]
-        if told and len(told) == len(watched) and not any(rule.metric in device.points for device in told):
-            measured = list(dict.fromkeys(name for device in told for name in device.points))
-            self._mistake(
-                document,
-                (*place, "metric"),
-                f"{rule.metric} is no point of {_few(device.device for device in told)}; they have "
-                f"{', '.join(measured)}.{_near(rule.metric, measured)}",
-            )
-        points = [device.points.get(rule.metric, Point()) for device in watched] or [Point()]
-        low = min(_range(rule.metric, point)[0] for point in points)
-        high = max(_range(rule.metric, point)[1] for point in points)
-        if not low <= rule.limit <= high:
-            limit = "above" if rule.above is not None else "below"
-            self._mistake(
-                document, (*place, limit), _outside(rule.limit, rule.metric, low, high, "It can never be right.")
-            )
 
     def _never_said(self, document: Document, site: Site) -> None:
         """Devices whose name no port can say: a slip of the pen, or they send to Kafka themselves."""
@@ -213,7 +186,7 @@ class _Site:
                     document,
                     ("devices", place, "device"),
                     f"no port of this site can say {device.device}: it will be silent, unless it sends to Kafka by "
-                    f"itself.{_near(device.device, names)}",
+                    f"itself.{near(device.device, names)}",
                 )
 
     def _shipped(self, name: str) -> Format | None:
@@ -235,7 +208,7 @@ class _Site:
                 document,
                 place,
                 f"{name} is not among the known metrics (barograph/metrics.py): without unit, range and label."
-                f"{_near(name, list(BY_NAME))}",
+                f"{near(name, list(BY_NAME))}",
             )
 
     def _once(self, document: Document, place: Place, what: str, name: str, seen: dict[str, Path]) -> None:
@@ -248,30 +221,6 @@ class _Site:
 
     def _note(self, document: Document, place: Place, message: str) -> None:
         self._found.notes.append(document.problem(place, message))
-
-
-def _range(name: str, point: Point) -> tuple[float, float]:
-    low, high = metric(name).valid
-    return (
-        point.valid_min if point.valid_min is not None else low,
-        point.valid_max if point.valid_max is not None else high,
-    )
-
-
-def _outside(value: float, name: str, low: float, high: float, hint: str) -> str:
-    unit = f" {metric(name).unit}".rstrip()
-    return f"{value:g}{unit} is not within {low:g} … {high:g}{unit}, what {name} can be. Is it in another unit? {hint}"
-
-
-def _near(name: str, names: Iterable[str]) -> str:
-    folded = {each.lower(): each for each in names}
-    close = difflib.get_close_matches(name.lower(), folded, n=2, cutoff=0.6)
-    return f" Did you mean {' or '.join(folded[each] for each in close)}?" if close else ""
-
-
-def _few(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
 
 
 def _where(document: Document, name: str) -> Place:

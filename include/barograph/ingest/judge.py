@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from itertools import chain
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sqlalchemy import Engine
 
 from barograph.archive import Archive
 from barograph.ingest.refine import refined
-from barograph.readings import GOOD
-from barograph.rules.judge import Judged, Key, PointState, State
+from barograph.rules.history import Rewound, rewound, touched_keys
 from barograph.rules.judge import judge as fold
-from barograph.rules.model import Rule
+from barograph.rules.readings import Judged, Key, moment
+from barograph.rules.state import Source
+from barograph.rules.watches import Watches
 from barograph.settings import Settings
-from barograph.state import alarms
+from barograph.state import judged
 from barograph.state.ledger import Batch, Ledger
 from barograph.transforms.places import Places
-from barograph.windows import EPOCH, Window
+from barograph.windows import Window, microseconds
 
-RuleBook = dict[str, tuple[Rule, str]]
-"""Rule's name -> (rule, site)."""
+MANY = 500
+"""Devices that a question names; more are all."""
 
 
 def judge(
@@ -30,88 +35,60 @@ def judge(
     settings: Settings,
     archive: Archive,
     places: Places,
-    book: RuleBook,
+    rules: Watches,
     engine: Engine,
     batch: Batch,
 ) -> dict[str, int]:
     """Judge one batch. Returns counts of what it opened, cleared and withdrew."""
-    if alarms.judged_later(engine, batch.batch):
+    if judged.judged_later(engine, batch.batch):
         return {"judged_later": 1}
-    rules = [rule for rule, _ in book.values()]
-    touched = _first_touched(archive, places, batch, rules)
-    newest, since, begins = _before(engine, batch, touched)
-    base = {key: point for key, point in newest.items() if key[0] in book}
-    for key, point in since.items():
-        if point is None:
-            base.pop(key, None)
-        else:
-            base[key] = point
-    readings = _readings(spark, archive, places, batch, begins, since) if since else []
-    state, events = fold(base, readings, rules, batch.horizon)
-    return alarms.record(
-        engine,
-        batch,
-        state,
-        {key: point.last if point else None for key, point in since.items()},
-        events,
-        book,
-        timedelta(seconds=settings.ingest.historical_after),
+    sources = _sources(archive, places, batch)
+    # One connection at a time: the engine has two, and the writer's lock is one of them.
+    with closing(judged.states(engine, batch.batch)) as earlier:
+        newest = next(earlier, None)
+        touched = touched_keys(sources, newest[1] if newest else None, rules)
+        back = rewound(chain([newest] if newest else [], earlier), touched, rules)
+    begins = _begins(engine, batch, touched, back)
+    readings = _readings(spark, archive, places, batch, rules, begins, sources) if begins is not None else []
+    state, events = fold(
+        back.state, readings, rules, microseconds(batch.horizon), _silence(settings, archive, batch)
+    )  # fmt: skip
+    return judged.record(
+        engine, batch, state, back.since, events, rules, timedelta(seconds=settings.ingest.historical_after)
     )
 
 
-def _first_touched(archive: Archive, places: Places, batch: Batch, rules: Sequence[Rule]) -> dict[Key, datetime]:
-    """For every watched point of whose readings the batch may have changed one: from when on.
+def _sources(archive: Archive, places: Places, batch: Batch) -> dict[Source, int]:
+    """For every point of whose readings the batch may have changed one: from when on.
 
     Its own readings, those shortly before (a reading is a spike only once the next is there), and those of neighbours
     that are compared with it.
     """
-    if not rules or not batch.touched:
+    if not batch.touched:
         return {}
-    rows = archive.rows_of("readings", batch.batch, ["device", "metric", "time"])
-    earliest: dict[tuple[str, str], datetime] = {}
-    for row in rows.group_by(["device", "metric"]).aggregate([("time", "min")]).to_pylist():
-        since = row["time_min"] - places.reach.ahead
+    rows = archive.rows_of("readings", batch.batch, ["device", "metric", "port", "time"])
+    least = rows.group_by(["device", "metric", "port"]).aggregate([("time", "min")])
+    earliest: dict[Source, int] = {}
+    ahead = places.reach.ahead // timedelta(microseconds=1)
+    for row in least.to_pylist():
+        since = microseconds(row["time_min"]) - ahead
         for device in places.mates(row["device"], row["metric"]):
-            point = device, row["metric"]
-            earliest[point] = min(since, earliest.get(point, since))
-    return {
-        (rule.rule, device, metric): since
-        for (device, metric), since in earliest.items()
-        for rule in rules
-        if rule.watches(device, metric)
-    }
+            source = device, row["metric"], row["port"]
+            earliest[source] = min(since, earliest.get(source, since))
+    return earliest
 
 
-def _before(
-    engine: Engine, batch: Batch, touched: dict[Key, datetime]
-) -> tuple[State, dict[Key, PointState | None], dict[Key, datetime]]:
-    """The newest state; of each touched point its newest state from before what was touched; and from when to fold.
+def _begins(engine: Engine, batch: Batch, touched: dict[Key, int], back: Rewound) -> int | None:
+    """From when on to fold; None where nothing was touched.
 
-    A point without such a state is folded from its beginning: at the latest from the earliest reading of all batches
+    A key without an earlier state is folded from its beginning: at the latest from the earliest reading of all batches
     that have judged it.
     """
-    newest: State | None = None
-    since: dict[Key, PointState | None] = dict.fromkeys(touched)
-    begins, oldest = dict(touched), dict.fromkeys(touched, batch.batch)
-    waiting = set(touched)
-    for number, state in alarms.states(engine, batch.batch):
-        newest = state if newest is None else newest
-        for key in list(waiting):
-            point = state.get(key)
-            if point is not None and point.last >= touched[key]:
-                oldest[key] = number
-                continue
-            waiting.discard(key)
-            if point is not None:
-                since[key], begins[key] = point, point.last
-        if not waiting:
-            break
-    for number in {oldest[key] for key, point in since.items() if point is None}:
+    begins = [touched[key] if since is None else since for key, since in back.since.items()]
+    for number in {known for known in back.unknown.values() if known is not None}:
         first = Ledger(engine, batch.writer).touched_from(number, batch.batch)
-        for key, point in since.items():
-            if point is None and oldest[key] == number and first:
-                begins[key] = min(begins[key], first)
-    return newest or {}, since, begins
+        begins += [microseconds(first)] if first else []
+    return min(begins, default=None)
 
 
 def _readings(
@@ -119,28 +96,38 @@ def _readings(
     archive: Archive,
     places: Places,
     batch: Batch,
-    begins: dict[Key, datetime],
-    since: dict[Key, PointState | None],
-) -> Iterable[Judged]:
-    """Good readings of the touched points in the order of time, as the record had them after this batch."""
-    start = min(begins.values())
-    if start >= batch.horizon:
-        return []
-    rows: DataFrame = (
-        refined(spark, archive, places, [Window(start, batch.horizon)], known=batch.batch)
-        .where(F.col("flag") == GOOD)
-        .where(F.col("metric").isin(*{metric for _, _, metric in since}))
-        .where(F.col("device").isin(*{device for _, device, _ in since}))
-        .select("device", "metric", F.unix_micros("time").alias("micros"), "value", "historical")
-        .orderBy("time", "device", "metric")
-    )
-    table = rows.toArrow()
-    columns = (table.column(name).to_pylist() for name in table.column_names)
-    return [
-        Judged(device, metric, _moment(micros), value, historical)
-        for device, metric, micros, value, historical in zip(*columns, strict=True)
-    ]
+    rules: Watches,
+    begins: int,
+    sources: dict[Source, int],
+) -> Iterator[Judged]:
+    """All readings of the touched points, and of those that are heard with them, as the record had them then."""
+    start = moment(begins)
+    if start >= batch.horizon + timedelta(days=1):
+        return iter([])
+    inputs = {point for source in sources for watch in rules.hearing_of(*source) for point in watch.inputs}
+    devices = {device for device, _ in inputs} | {device for device, _, _ in sources}
+    # Readings beyond the horizon are looked at too: it is noted that they wait.
+    end = max(batch.horizon, *(window.end for window in batch.touched or []), start)
+    rows: DataFrame = refined(spark, archive, places, [Window(start, end)], known=batch.batch)
+    if len(devices) <= MANY and not _whole_ports(rules, sources):
+        rows = rows.where(F.col("device").isin(*devices))
+    value = F.coalesce("value", "raw").alias("value")
+    table = rows.select(
+        F.unix_micros("time").alias("time"), "device", "metric", value, "flag", "historical", "port", "boot"
+    ).toArrow()
+    columns = (table.column(name).to_pylist() for name in Judged._fields)
+    return map(Judged._make, zip(*columns, strict=True))
 
 
-def _moment(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+def _whole_ports(rules: Watches, sources: dict[Source, int]) -> bool:
+    """Whether a rule hears all that comes from a port."""
+    return any(not watch.inputs for source in sources for watch in rules.hearing_of(*source))
+
+
+def _silence(settings: Settings, archive: Archive, batch: Batch) -> int | None:
+    """Up to when nothing is still to come; None: the horizon. A batch that left messages in Kafka knows less."""
+    if sum(part.messages for part in batch.plan) < settings.ingest.max_messages:
+        return None
+    rows = archive.rows_of("readings", batch.batch, ["partition", "published"])
+    newest = rows.group_by(["partition"]).aggregate([("published", "max")])["published_max"]
+    return pc.min(newest.cast(pa.int64())).as_py() if len(newest) else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,11 +21,11 @@ from barograph.ingest.annotate import annotate
 from barograph.ingest.distribute import begin, distribute
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
 from barograph.ingest.identify import identify
-from barograph.ingest.judge import RuleBook, judge
+from barograph.ingest.judge import judge
 from barograph.ingest.operations import operations
 from barograph.ingest.refine import changed, live, load, places_of, refine
-from barograph.registry import Site
-from barograph.rules.model import read_rules
+from barograph.ingest.rules import watches
+from barograph.rules.watches import Watches
 from barograph.settings import Settings
 from barograph.state import stale
 from barograph.state.engine import connect, writer_lock
@@ -53,7 +53,7 @@ class _Work:
     ledger: Ledger
     engine: Engine
     places: Places
-    book: RuleBook
+    rules: Watches
 
 
 def ingest(
@@ -69,11 +69,11 @@ def ingest(
     archive = Archive.of(settings)
     ledger = Ledger(engine, WRITER)
     sites = registry.read_sites(settings.sites_folder)
-    book = rule_book(settings, sites)
+    rules = watches(settings, engine, sites, horizon)
     with writer_lock(engine, WRITER), edge.session(settings, "live", lasting=WRITER) as spark:
         archive.create(spark)
         adopt(settings, ledger, archive)
-        work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), book)
+        work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), rules)
         begin(settings, engine)
         own = ledger.of_run(dag_id, run_id)
         summaries = [_complete(work, batch) for batch in ledger.unfinished() if own is None or batch.batch < own.batch]
@@ -82,12 +82,6 @@ def ingest(
         summaries.append(_complete(work, own))
         _backlog(work, own, summaries[-1].seconds, most)
         return summaries
-
-
-def rule_book(settings: Settings, sites: Sequence[Site]) -> RuleBook:
-    return {
-        rule.rule: (rule, site.site) for site in sites for rule in read_rules(settings.sites_folder / site.site)
-    }  # fmt: skip
 
 
 def _complete(work: _Work, batch: Batch) -> BatchSummary:
@@ -109,7 +103,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
                 load(work.spark, work.settings, batch, touched, readings, windows)
     with _step(work, batch, steps, "judge") as facts:
         facts.update(
-            judge(work.spark, work.settings, work.archive, work.places, work.book, work.engine, batch)
+            judge(work.spark, work.settings, work.archive, work.places, work.rules, work.engine, batch)
         )  # fmt: skip
         facts.update(identify(work.archive, work.places, work.engine, batch, touched))
     work.ledger.note(batch.batch, done=True)

@@ -1,136 +1,290 @@
 """judge(state, readings, rules, horizon) -> state, events: a pure fold over readings in the order of their time.
 
-No clock and no input or output: the same readings give the same events, whatever the batches were.
+No clock and no input or output: the same readings give the same events, whatever the batches were. What happens because
+nothing came (silence, the end of opening hours) happens at its own moment, as soon as the horizon lies behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from barograph.rules.model import Rule
-from barograph.windows import iso, utc
+from barograph.rules.levels import QUIET, SEVERITIES, Change, lived
+from barograph.rules.model import SECOND, Due
+from barograph.rules.readings import Event, Judged, Key, moment
+from barograph.rules.state import NEVER, NOWHERE, Memory, State
+from barograph.rules.watches import EVER, POWER_ON, Bound, Watch, Watches, waiting
 
-Key = tuple[str, str, str]
-"""(rule, device, metric)"""
-
-
-class Judged(NamedTuple):
-    """A good reading, as the judge sees it."""
-
-    device: str
-    metric: str
-    time: datetime
-    value: float
-    historical: bool = False
+OUT_OF_HOURS = "the rule's hours are over"
+NO_MORE = "the rule is no longer in force here"
+NOTHING_CAME = "nothing came"
 
 
-@dataclass(frozen=True)
-class PointState:
-    """What one rule remembers of one measuring point after the reading at `last`."""
+class Step(NamedTuple):
+    """One step of the fold, for those who ask how an alarm came about."""
 
-    last: datetime
-    started: datetime | None = None
-    """The first reading of the present stretch beyond the limit."""
-    opened: datetime | None = None
-    worst: float | None = None
-
-
-@dataclass(frozen=True)
-class Event:
-    """A change in an alarm's life. (rule, device, metric, transition, time) is unique."""
-
-    rule: str
-    device: str
-    metric: str
-    transition: Literal["opened", "cleared"]
-    time: datetime
-    started: datetime
-    value: float
-    """The worst value so far."""
-    historical: bool = False
+    key: Key
+    time: int
+    reading: Judged | None
+    """None: a moment at which nothing came."""
+    rule: Bound | None
+    measure: float | None
+    """None: nothing could be said, or the reading did not count."""
+    note: str
+    """Why a reading did not count; why something happened without one."""
+    before: Memory
+    after: Memory
+    event: Event | None
 
 
-State = dict[Key, PointState]
+Told = Callable[[Step], None]
 
 
 def judge(
-    state: State, readings: Iterable[Judged], rules: Sequence[Rule], horizon: datetime
+    state: State,
+    readings: Iterable[Judged],
+    rules: Watches,
+    horizon: int,
+    silence: int | None = None,
+    told: Told | None = None,
 ) -> tuple[State, list[Event]]:
-    """Fold good `readings`, sorted by time, into `state`. Those after `horizon` wait for a later batch.
+    """Fold readings into `state`. Those at or after `horizon` wait for a later batch: see `history.touched_keys`.
 
-    A reading not after the point's `last` is old news and changes nothing: for late data the caller goes back to a
-    state before it and folds forward again.
+    A reading not after what its watch heard last is old news and changes nothing: for late data the caller goes back to
+    a state before it (`history.rewound`) and folds forward again. `silence`: up to when it is known that nothing more
+    will come; the horizon, unless there is more than was read. `told` hears of every step.
     """
-    after = dict(state)
-    events: list[Event] = []
-    for reading in readings:
-        if reading.time >= horizon:
-            continue
-        for rule in rules:
-            if rule.watches(reading.device, reading.metric):
-                key = (rule.rule, reading.device, reading.metric)
-                before = after.get(key)
-                if before is None or reading.time > before.last:
-                    after[key], event = _step(before, reading, rule)
-                    events += [event] if event else []
-    return after, events
+    fold = _Fold(state, rules, horizon, told)
+    for reading in sorted(readings):
+        if reading.time < horizon:
+            fold.hear(reading)
+        else:
+            fold.wait_for(reading)
+    return fold.over(horizon if silence is None else min(silence, horizon))
 
 
-def _step(before: PointState | None, reading: Judged, rule: Rule) -> tuple[PointState, Event | None]:
-    point = replace(before, last=reading.time) if before else PointState(reading.time)
-    if not rule.exceeded(reading.value):
-        cleared = _event(rule, reading, "cleared", point) if point.opened else None
-        return PointState(reading.time), cleared
-    worse = max if rule.above is not None else min
-    point = replace(
-        point,
-        started=point.started or reading.time,
-        worst=reading.value if point.worst is None else worse(point.worst, reading.value),
-    )
-    assert point.started is not None
-    if point.opened is None and reading.time - point.started >= timedelta(seconds=rule.hold):
-        point = replace(point, opened=reading.time)
-        return point, _event(rule, reading, "opened", point)
-    return point, None
+class _Fold:
+    def __init__(self, state: State, rules: Watches, horizon: int, told: Told | None) -> None:
+        self._before = state.horizon
+        self._seen = dict(state.seen)
+        self._memories = dict(state.memories)
+        self._ahead = {source: time for source, time in state.ahead.items() if time >= horizon}
+        self._again = state.late, state.again
+        self._rules = rules
+        self._told = told
+        self._events: list[Event] = []
+        began = rules.begins if state.horizon is None else state.horizon
+        if began is not None:
+            self._expect(began)
+
+    def hear(self, reading: Judged) -> None:
+        point = reading.device, reading.metric
+        old = reading.time <= self._seen.get(point, NEVER)
+        for watch in self._rules.hearing(reading):
+            memory = self._memories.get(watch.key)
+            if memory is None:
+                if not old and not watch.quiet(reading):
+                    self._step(watch, Memory(NEVER), reading)
+            elif memory.is_news(reading) and not (watch.of_device and memory.spoke_at(reading.time)):
+                self._step(watch, self._waited(watch, memory, reading.time), reading)
+        if not old:
+            self._seen[point] = reading.time
+
+    def wait_for(self, reading: Judged) -> None:
+        source = reading.device, reading.metric, reading.port
+        self._ahead[source] = min(reading.time, self._ahead.get(source, reading.time))
+
+    def over(self, silence: int) -> tuple[State, list[Event]]:
+        """Let time pass for all that wait for something, up to a moment, itself not."""
+        self._expect(silence)
+        for key, memory in list(self._memories.items()):
+            watch = self._rules.find(key)
+            if watch is None:
+                self._forget(key, memory, silence)
+            else:
+                self._keep(watch, self._waited(watch, memory, silence))
+        events = sorted(self._events, key=lambda event: (event.time, event.key, event.transition))
+        return State(silence, self._seen, self._memories, self._ahead, *self._again), events
+
+    # A reading
+
+    def _step(self, watch: Watch, before: Memory, reading: Judged) -> None:
+        rule = watch.at(reading.time)
+        memory = before._replace(last=reading.time, place=(reading.device, reading.metric))
+        note, measure, event = NO_MORE, None, None
+        if rule is not None:
+            memory = _graced(watch, rule, memory, reading)
+            note = _discounted(watch, rule, memory, reading)
+            if not note:
+                memory, measure, change = _counted(rule, memory, reading)
+                event = _event(watch, rule, change, reading.time, memory, historical=reading.historical)
+        self._tell(Step(watch.key, reading.time, reading, rule, measure, note, before, memory, event))
+        self._keep(watch, memory)
+
+    def _keep(self, watch: Watch, memory: Memory) -> None:
+        """Forget what is quiet again, where the point's own time says enough: a moment without a reading is kept."""
+        if (
+            watch.forgets
+            and memory.life == QUIET
+            and memory.kind is None
+            and memory.place != NOWHERE
+            and self._seen.get(watch.key[1:], NEVER) <= memory.last
+        ):
+            self._memories.pop(watch.key, None)
+        else:
+            self._memories[watch.key] = memory
+
+    # A moment without one
+
+    def _waited(self, watch: Watch, memory: Memory, until: int) -> Memory:
+        """What happens before `until` if nothing comes: silence is due, or the rule stops to look."""
+        while True:
+            rule = watch.at(memory.last)
+            if rule is None:
+                memory = self._ended(watch, memory, memory.last, NO_MORE) if memory.life.stirred else memory
+                following = watch.after(memory.last)
+                if following is None or following.since >= until or not watch.versions[0].rule.waits:
+                    return memory
+                memory = _rested(following, memory, following.since)
+                continue
+            due = rule.rule.due(memory.kind, waiting(rule.rule, memory.life), rule)
+            end = rule.end(memory.last) if memory.life.stirred else rule.until if due else EVER
+            if min(end, due.at if due else EVER) >= until:
+                return memory
+            if due and due.at < end:
+                memory = self._fallen_due(watch, rule, memory, due)
+            else:
+                following = watch.at(end)
+                if following is not None and following is not rule and following.looks(end):
+                    memory = memory.passed(end)
+                else:
+                    memory = self._ended(watch, memory, end, OUT_OF_HOURS if following else NO_MORE)
+
+    def _fallen_due(self, watch: Watch, rule: Bound, before: Memory, due: Due) -> Memory:
+        at = max(due.at, before.last)
+        life, change = lived(before.life, rule.rule.bands, at, due.measure, due.since)
+        memory = before.passed(at)._replace(life=life)
+        event = _event(watch, rule, change, at, memory)
+        self._tell(Step(watch.key, at, None, rule, due.measure, NOTHING_CAME, before, memory, event))
+        return memory
+
+    def _ended(self, watch: Watch, before: Memory, at: int, why: str) -> Memory:
+        """The rule stops to look: an open alarm is over, and what was under way begins anew."""
+        rule = watch.at(before.last) or watch.versions[-1]
+        memory = _rested(rule, before, at)
+        change = Change("cleared", before.life) if before.life.opened is not None else None
+        event = _event(watch, rule, change, at, memory, reason=why)
+        self._tell(Step(watch.key, at, None, rule, None, why, before, memory, event))
+        return memory
+
+    def _expect(self, since: int) -> None:
+        """Registered devices are missed from when the judging of them began, though they were never heard."""
+        for watch in self._rules.expected:
+            memory = self._memories.get(watch.key)
+            if watch.versions and (memory is None or memory.last == NEVER):
+                began = since if memory is None else memory.began
+                if began is not None:
+                    began = max(began, watch.versions[0].since)
+                    self._memories[watch.key] = Memory(began, kind=[began, None], began=began)
+
+    def _forget(self, key: Key, memory: Memory, silence: int) -> None:
+        """A rule that is gone has no alarms."""
+        del self._memories[key]
+        life = memory.life
+        if life.opened is not None:
+            at, started = max(memory.last, self._before or silence), life.started or life.opened
+            self._events.append(
+                Event(
+                    moment(at),
+                    *key,
+                    "cleared",
+                    moment(started),
+                    life.worst,
+                    None,
+                    "",
+                    None,
+                    details={"reason": NO_MORE},
+                )
+            )
+
+    def _tell(self, step: Step) -> None:
+        if step.event is not None:
+            self._events.append(step.event)
+        if self._told is not None:
+            self._told(step)
 
 
-def _event(rule: Rule, reading: Judged, transition: Literal["opened", "cleared"], point: PointState) -> Event:
-    assert point.started is not None and point.worst is not None
+def _counted(rule: Bound, memory: Memory, reading: Judged) -> tuple[Memory, float | None, Change | None]:
+    """A reading that counts: what its kind makes of it, and what that means for the alarm."""
+    kind, measure = rule.rule.measured(memory.kind, reading, rule)
+    if measure is None:
+        return memory._replace(kind=kind), None, None
+    broken = memory.heard is not None and reading.time - memory.heard > rule.gap
+    life, change = lived(memory.life, rule.rule.bands, reading.time, measure, broken=broken)
+    return memory._replace(kind=kind, life=life, heard=reading.time), measure, change
+
+
+def _discounted(watch: Watch, rule: Bound, memory: Memory, reading: Judged) -> str:
+    """Why a reading does not count; empty if it does."""
+    if not watch.concerns(rule, reading):
+        return "it only tells of a door"
+    if reading.flag not in rule.rule.heeds:
+        return "its flag does not count"
+    if rule.rule.waits:
+        return ""  # A sign of life is one at any time.
+    if not rule.looks(reading.time):
+        return "outside the rule's hours"
+    if rule.paused(reading.time):
+        return "in a pause"
+    return "in a time of grace" if reading.time < memory.grace else ""
+
+
+def _graced(watch: Watch, rule: Bound, memory: Memory, reading: Judged) -> Memory:
+    """A door that opens, or a device that was switched on, gives grace from then on."""
+    for grace in rule.rule.grace:
+        begins = False
+        if grace.after == POWER_ON:
+            if reading.device == watch.key[1] and reading.boot is not None:
+                begins = memory.boot not in (None, reading.boot)
+                memory = memory._replace(boot=reading.boot)
+        elif reading.metric == grace.after:
+            door, is_open = f"{reading.device} {reading.metric}", bool(reading.value)
+            begins = is_open and door not in memory.doors
+            doors = {*memory.doors, door} if is_open else {*memory.doors} - {door}
+            memory = memory._replace(doors=tuple(sorted(doors)))
+        if begins:
+            memory = memory._replace(grace=max(memory.grace, reading.time + round(grace.seconds * SECOND)))
+    return memory
+
+
+def _rested(rule: Bound, memory: Memory, at: int) -> Memory:
+    """Nothing is under way any more, and silence counts from now on."""
+    return memory.passed(at)._replace(life=QUIET, kind=rule.rule.rested(memory.kind, at))
+
+
+def _event(
+    watch: Watch,
+    rule: Bound,
+    change: Change | None,
+    at: int,
+    memory: Memory,
+    historical: bool = False,
+    reason: str = "",
+) -> Event | None:
+    if change is None:
+        return None
+    life = change.life
+    band = rule.rule.bands[min(life.level, len(rule.rule.bands) - 1)]
+    details = rule.rule.details(memory.kind) if change.transition != "cleared" else {}
     return Event(
-        rule.rule,
-        reading.device,
-        reading.metric,
-        transition,
-        reading.time,
-        point.started,
-        point.worst,
-        reading.historical,
+        moment(at),
+        *watch.key,
+        change.transition,
+        moment(at if life.started is None else life.started),
+        life.worst,
+        SEVERITIES[band.rank],
+        rule.rule.version,
+        rule.rule.crossed(band, life.worst),
+        historical,
+        {"reason": reason, **details} if reason else details,
     )
-
-
-def packed(state: State) -> list[dict[str, Any]]:
-    """The state as JSON can hold it."""
-    return [
-        {"rule": rule, "device": device, "metric": metric, **{k: _text(v) for k, v in asdict(point).items()}}
-        for (rule, device, metric), point in sorted(state.items())
-    ]
-
-
-def unpacked(stored: Iterable[dict[str, Any]]) -> State:
-    return {
-        (facts["rule"], facts["device"], facts["metric"]): PointState(
-            utc(facts["last"]), _time(facts["started"]), _time(facts["opened"]), facts["worst"]
-        )
-        for facts in stored
-    }
-
-
-def _text(fact: Any) -> Any:
-    return iso(fact) if isinstance(fact, datetime) else fact
-
-
-def _time(text: str | None) -> datetime | None:
-    return utc(text) if text else None

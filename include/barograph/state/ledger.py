@@ -217,3 +217,10 @@ def _batch(row: Row[Any]) -> Batch:
         steps=row.steps,
         done=row.done,
     )
+
+
+def first_horizon(engine: Engine) -> datetime | None:
+    """When the first batch of all was planned; None before it."""
+    with engine.connect() as connection:
+        found: datetime | None = connection.scalar(select(batches.c.horizon).order_by(batches.c.batch).limit(1))
+    return found

@@ -63,19 +63,24 @@ alarms = Table(
     Column("severity", String, nullable=False),
     Column("device", String, nullable=False),
     Column("metric", String, nullable=False),
-    Column("limit", Double, nullable=False),
+    Column("kind", String, nullable=False, server_default="limit", comment="of the rule"),
+    Column("limit", Double, comment="that was crossed; of kinds that count, how much is too much"),
     Column("value", Double, comment="the worst value while it was open"),
     Column("started", DateTime(timezone=True), nullable=False, comment="the first reading beyond the limit"),
     Column("opened", DateTime(timezone=True), nullable=False, comment="when it had held long enough"),
     Column("cleared", DateTime(timezone=True)),
-    Column("state", String, nullable=False, comment="open, cleared, withdrawn"),
+    Column("state", String, nullable=False, comment="open, cleared, withdrawn, suppressed"),
     Column("historical", Boolean, nullable=False, comment="recorded; nobody was notified"),
     Column("message", String, nullable=False, server_default=""),
-    Column("change", BigInteger, nullable=False, comment="numbered by a trigger: began, state, end or start changed"),
+    Column("thresholds", JSONB, nullable=False, server_default="{}", comment="the rule in force, and what it found"),
+    Column("root", ForeignKey("alarms.alarm"), comment="the alarm that this one is folded under"),
+    Column("provisional", Boolean, nullable=False, server_default="false", comment="not yet seen by the batch lane"),
+    Column("change", BigInteger, nullable=False, comment="numbered by a trigger: it is news again"),
     UniqueConstraint("rule", "device", "metric", "opened"),
 )
 Index("alarms_by_time", alarms.c.opened)
 Index("alarms_by_change", alarms.c.change)
+Index("alarms_by_point", alarms.c.rule, alarms.c.device, alarms.c.metric)
 
 alarm_events = Table(
     "alarm_events",
@@ -84,12 +89,24 @@ alarm_events = Table(
     Column("rule", String, nullable=False),
     Column("device", String, nullable=False),
     Column("metric", String, nullable=False),
-    Column("transition", String, nullable=False, comment="opened, cleared"),
+    Column("transition", String, nullable=False, comment="opened, escalated, downgraded, cleared"),
     Column("time", DateTime(timezone=True), nullable=False),
     Column("value", Double),
     Column("batch", BigInteger, nullable=False, comment="the batch that told us first"),
     Column("withdrawn", BigInteger, comment="the batch whose late data took it back"),
+    Column("severity", String),
+    Column("details", JSONB, nullable=False, server_default="{}", comment="why, where no reading says it"),
     UniqueConstraint("rule", "device", "metric", "transition", "time"),
+)
+Index("alarm_events_by_time", alarm_events.c.time)
+
+rule_books = Table(
+    "rule_books",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("version", String, primary_key=True, comment="a hash of the text"),
+    Column("text", String, nullable=False, comment="rules.yaml, as it was when all was right with it"),
+    Column("since", DateTime(timezone=True), nullable=False, comment="the horizon of its first batch"),
 )
 
 alarm_actions = Table(

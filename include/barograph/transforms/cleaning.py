@@ -33,14 +33,17 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 NEEDED = (
-    "device", "metric", "time", "value", "seq", "boot", "historical", "skew", "published", "topic", *ORDER,
+    "device", "metric", "time", "value", "seq", "boot", "port", "historical", "skew", "published", "topic", *ORDER,
 )  # fmt: skip
 
 ORIGINAL = "device string, metric string, time timestamp, value double, historical boolean, batch bigint, came bigint"
 REFINED = (
-    f"{ORIGINAL}, raw double, site string, zone string, cadence double, size int, slide int, "
+    f"{ORIGINAL}, port string, boot string, raw double, site string, zone string, cadence double, size int, slide int, "
     "flag int, reasons array<string>"
 )
+
+ORIGIN = ("historical", "batch", "port", "boot")
+"""What a reading keeps of the record's row."""
 
 BUCKETS = 64
 """Groups that Spark makes of all devices: handing over a group costs milliseconds, and it must fit into memory."""
@@ -79,7 +82,7 @@ def judged(rows: pa.Table, places: Places, counted: Window | None = None) -> pa.
     refining.judge()
     if places.compared:
         refining.compare_neighbours(places)
-    return refining.table(rows.select(["value", "historical", "batch"]).take(kept), found.came[moved.order])
+    return refining.table(rows.select(["value", *ORIGIN]).take(kept), found.came[moved.order])
 
 
 def _once(rows: pa.Table, counted: Window | None) -> pa.Table:
@@ -246,7 +249,7 @@ class _Refining:
 
     def table(self, rows: pa.Table, came: Whole) -> pa.Table:
         """Columns of REFINED. The raw value stays, so a fault stays visible."""
-        columns = {name: rows[name] for name in ("historical", "batch")}
+        columns = {name: rows[name] for name in ORIGIN}
         columns |= {"time": pa.array(self.times, TIME), "came": pa.array(came), "raw": rows["value"]}
         columns["value"] = rows["value"]
         calibrated = np.array([bool(each.place.corrections) for each in self.points], bool)[self.point]

@@ -18,7 +18,7 @@ from barograph.collector.formats import (
 from barograph.collector.formats.framing import LineFraming
 from barograph.errors import DocumentError
 from barograph.registry import read_site
-from barograph.rules.model import read_rules
+from barograph.rules.book import read_rules
 
 DEMO = Path(__file__).parents[3] / "include" / "sites" / "demo"
 DOCS = Path(__file__).parents[3] / "docs" / "formats.md"
@@ -43,7 +43,7 @@ def test_the_demo_site_is_sound():
         "dock": DelimitedFormat,
     } == {port: type(declared) for port, declared in formats.items()}
     assert len(site.devices) == 12
-    assert "fridge-too-warm" in [rule.rule for rule in read_rules(DEMO)]
+    assert "fridge-too-warm" in [rule.rule for rule in read_rules(DEMO).rules]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ import pytest
 from tests.unit.transforms.quality.drawn import NOON, a_record, places, series
 
 from barograph.archive import DUPLICATE_REACH, inside
-from barograph.ingest.judge import _first_touched
+from barograph.ingest.judge import _sources
 from barograph.ingest.refine import changed, refine, refined
-from barograph.rules.model import Rule
 from barograph.state.ledger import Batch
-from barograph.windows import Window, merged
+from barograph.windows import Window, merged, microseconds
 
 CALM = [f"4.{n % 2}" for n in range(40)]
 
@@ -84,15 +83,14 @@ def test_what_came_after_a_batch_is_not_known_to_it(spark):
 
 def test_judging_goes_back_to_the_first_reading_whose_flag_may_be_another(spark):
     """A little before the batch's own; and to those of neighbours that are compared with it."""
-    rows = [{**row, "batch": 7} for row in series("4.0 4.1", device="a")]
+    rows = [{**row, "batch": 7, "port": "wall"} for row in series("4.0 4.1", device="a")]
     batch = Batch(7, "drain", "ingest", "run", NOON, [], touched=[minute(0)])
-    rule = Rule(rule="warm", metric="temperature", above=8)
 
     alone = places(devices=("a", "b"))
     compared = places(devices=("a", "b"), point={"neighbours": {"difference": 2, "seconds": 60}})
 
     record = Record(spark, rows)
-    assert {("warm", "a", "temperature"): NOON - alone.reach.ahead} == _first_touched(record, alone, batch, [rule])
+    assert {("a", "temperature", "wall"): microseconds(NOON - alone.reach.ahead)} == _sources(record, alone, batch)
     assert {
-        ("warm", device, "temperature"): NOON - compared.reach.ahead for device in ("a", "b")
-    } == _first_touched(record, compared, batch, [rule])  # fmt: skip
+        (device, "temperature", "wall"): microseconds(NOON - compared.reach.ahead) for device in ("a", "b")
+    } == _sources(record, compared, batch)  # fmt: skip

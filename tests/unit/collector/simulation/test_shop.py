@@ -8,7 +8,7 @@ from barograph.collector.simulation.shop import history, sensors
 from barograph.errors import DocumentError
 from barograph.metrics import metric
 from barograph.registry import Device, Site, read_site
-from barograph.rules.model import read_rules
+from barograph.rules.book import read_rules
 from barograph.windows import Window, utc
 
 DEMO = Path(__file__).parents[4] / "include" / "sites" / "demo"
@@ -33,7 +33,7 @@ def alarms(frames, rule) -> set[str]:
         value = frame.values.get(rule.metric)
         if value is None or not rule.watches(frame.device, rule.metric):
             continue
-        if not rule.exceeded(value):
+        if not rule.bands[0].beyond(value):
             since.pop(frame.device, None)
         elif frame.time - since.setdefault(frame.device, frame.time) >= timedelta(seconds=rule.hold):
             found.add(frame.device)
@@ -81,7 +81,7 @@ def test_all_values_are_such_as_a_working_sensor_shows(week):
 
 def test_a_week_has_alarms_in_its_fridges_and_none_elsewhere(week):
     """A report without an alarm teaches nothing, one full of them neither. Defrosting is no alarm."""
-    rules = {rule.rule: rule for rule in read_rules(DEMO)}
+    rules = {rule.rule: rule for rule in read_rules(DEMO).rules}
 
     assert 1 <= len(alarms(week, rules["fridge-too-warm"])) <= 2
     assert set() == set().union(*(alarms(week, rule) for name, rule in rules.items() if name != "fridge-too-warm"))
@@ -97,7 +97,7 @@ def test_a_few_values_were_measured_badly(week):
 
 def test_the_live_fridge_alarms_within_three_minutes_and_a_half(site):
     """Whoever just started the demo sits in front of it now."""
-    rule = next(rule for rule in read_rules(DEMO) if rule.rule == "fridge-too-warm")
+    rule = next(rule for rule in read_rules(DEMO).rules if rule.rule == "fridge-too-warm")
     for start in (NOON + timedelta(minutes=11 * n, seconds=7 * n) for n in range(50)):
         fridge = sensors(site, 7, failing_since=start)[0]
         first = fridge.step(start)

@@ -21,7 +21,8 @@ MARKS = {1: ".", 2: "?", 3: "s", 4: "F", 9: "m"}
 TIME = pa.timestamp("us", tz="UTC")
 TYPES = {
     "device": pa.string(), "metric": pa.string(), "time": TIME, "value": pa.float64(), "seq": pa.int64(),
-    "boot": pa.string(), "historical": pa.bool_(), "skew": pa.float64(), "published": TIME, "topic": pa.string(),
+    "boot": pa.string(), "port": pa.string(), "historical": pa.bool_(), "skew": pa.float64(), "published": TIME,
+    "topic": pa.string(),
     "batch": pa.int64(), "partition": pa.int32(), "offset": pa.int64(), "frame": pa.int32(),
 }  # fmt: skip
 

@@ -1,0 +1,141 @@
+"""What the judge finds, in a real PostgreSQL: numbers that stay, events that are taken back, silences that are one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from tests.services.river import opened
+from tests.unit.rules.told import NOON, at, said, watches
+
+from barograph.rules.history import rewound, touched_keys
+from barograph.rules.judge import judge
+from barograph.rules.readings import moment
+from barograph.state import books, engine, judged
+from barograph.state.ledger import Ledger
+
+WARM = {
+    "rule": "warm",
+    "metric": "temperature",
+    "above": 8,
+    "hold": 60,
+    "levels": [{"above": 12, "hold": 0, "severity": "critical"}],
+}
+GONE = {"rule": "gone", "kind": "missing", "least": 300}
+
+
+class Judgement:
+    """Batches of readings, judged and recorded as `ingest` does it."""
+
+    def __init__(self, river, *rules):
+        self.river = river
+        self.engine = engine.connect(river.settings)
+        self.ledger = Ledger(self.engine, "drain")
+        self.rules = watches(*rules)
+        self.readings = []
+        self.runs = count()
+
+    def batch(self, readings, horizon):
+        self.readings += readings
+        earliest = {}
+        for each in readings:
+            source = each.device, each.metric, each.port
+            earliest[source] = min(each.time, earliest.get(source, each.time))
+        batch = self.ledger.plan("ingest", f"run {next(self.runs)}", moment(at(horizon)), [], [])
+        states = list(judged.states(self.engine, batch.batch))
+        back = rewound(states, touched_keys(earliest, states[0][1] if states else None, self.rules), self.rules)
+        state, events = judge(back.state, self.readings, self.rules, at(horizon))
+        return judged.record(self.engine, batch, state, back.since, events, self.rules, timedelta(hours=1))
+
+    def alarms(self, what="alarm, state"):
+        return self.river.sql(f"select {what} from alarms order by alarm")
+
+
+@pytest.fixture
+def river(servers):
+    with opened(servers.settings) as own:
+        yield own
+
+
+def test_an_alarm_keeps_its_number_when_late_data_moves_its_onset(river):
+    """Somebody has acknowledged it: that stays. The events say that and why it was another time."""
+    judgement = Judgement(river, WARM)
+    judgement.batch(said(4, 4, None, 9, 9, 9), 160)
+    [(number, _)] = judgement.alarms()
+
+    counts = judgement.batch(said(9, start=60), 170)
+
+    assert {"opened": 1, "withdrawn": 1}.items() <= counts.items()
+    assert [(number, moment(at(60)), moment(at(120)), "open")] == judgement.alarms("alarm, started, opened, state")
+    assert [("opened", None), ("opened", "batch 2 brought readings of before")] == river.sql(
+        "select transition, details->>'withdrawn' from alarm_events order by time"
+    )
+
+
+def test_an_alarm_that_was_none_is_withdrawn_and_one_that_comes_back_is_the_same(river):
+    judgement = Judgement(river, WARM)
+    judgement.batch(said(4, 9, 9, 9), 120)
+    [(number, state)] = judgement.alarms()
+    cold = said(4, start=45)
+
+    judgement.batch(cold, 121)
+    assert [(number, "open"), (number, "withdrawn")] == [(number, state), *judgement.alarms()]
+    judgement.readings.remove(cold[0])
+    judgement.batch(said(9, start=46), 122)
+
+    assert [(number, "open")] == judgement.alarms()
+
+
+def test_an_alarm_carries_its_rule_and_how_bad_it_became(river):
+    """Months later the file is another one."""
+    judgement = Judgement(river, {**WARM, "comment_required": True})
+    judgement.batch(said(9, 9, 9, 13, 14), 150)
+    judgement.batch(said(9, 4, start=150), 240)
+
+    assert [("limit", "critical", 8.0, 14.0, "cleared")] == judgement.alarms('kind, severity, "limit", value, state')
+    [(told,)] = judgement.alarms("thresholds")
+    assert (True, 8.0, 60.0) == (told["comment_required"], told["rule"]["above"], told["rule"]["hold"])
+    assert ["opened", "escalated", "downgraded", "cleared"] == [
+        transition for (transition,) in river.sql("select transition from alarm_events order by time")
+    ]
+
+
+def test_a_thousand_silences_behind_one_port_are_one_alarm(river):
+    """One cable is out: one alarm, and all others stand under it until it is in again."""
+    judgement = Judgement(river, GONE)
+    names = ["fridge-1", "fridge-2", "fridge-3"]
+    for start in (0, 30):
+        judgement.batch([each for name in names for each in said(4, start=start, device=name, port="wall")], start + 30)
+    judgement.batch([], 700)
+
+    [root, *others] = judgement.alarms("device, state, root is null")
+    assert [("collector:shop", "open", True)] == [root]
+    assert {"suppressed"} == {state for _, state, _ in others}
+    assert {"port:wall", "fridge-1", "fridge-2", "fridge-3"} == {device for device, _, _ in others}
+
+    back = [each for name in names[:2] for each in said(4, 4, 4, 4, start=720, every=120, device=name, port="wall")]
+    judgement.batch(back, 1100)
+    assert ["fridge-3"] == [device for device, state in judgement.alarms("device, state") if state == "open"]
+
+
+def test_an_empty_batch_that_is_run_again_changes_nothing(river):
+    judgement = Judgement(river, GONE)
+    judgement.batch(said(4), 30)
+    judgement.batch([], 700)
+    before = judgement.alarms("alarm, device, state, root, change")
+
+    judgement.batch([], 701)
+
+    assert before == judgement.alarms("alarm, device, state, root, change")
+
+
+def test_rules_that_were_good_are_kept(river):
+    """The last good ones stay in force, and those of then can be asked for."""
+    connection, then, now = engine.connect(river.settings), moment(NOON), moment(at(60))
+    for text, since in (("rules: []", then), ("rules: []", now), ("rules: [] # 2", now)):
+        books.keep(connection, "shop", text, since)
+
+    assert "rules: [] # 2" == books.newest(connection, "shop").text
+    assert ("rules: []", then) == books.newest(connection, "shop", moment(at(30)))[1:]
+    assert books.newest(connection, "elsewhere") is None
