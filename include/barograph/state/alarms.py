@@ -65,12 +65,12 @@ def record_shared_ids(
 
 
 def overlapping(engine: Engine, start: datetime, end: datetime) -> list[Row[Any]]:
-    """Alarms that were open at any time in `[start, end)`, withdrawn ones left out."""
+    """Alarms that were open at any time in `[start, end)`, without those that were withdrawn or stand under another."""
     with engine.connect() as connection:
         rows = connection.execute(
             select(alarms)
             .where(
-                alarms.c.state != "withdrawn",
+                alarms.c.state.not_in(["withdrawn", "suppressed"]),
                 alarms.c.started < end,
                 alarms.c.cleared.is_(None) | (alarms.c.cleared >= start),
             )
