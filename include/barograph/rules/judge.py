@@ -54,21 +54,24 @@ def judge(
     a state before it (`history.rewound`) and folds forward again. `silence`: up to when it is known that nothing more
     will come; the horizon, unless there is more than was read. `told` hears of every step.
     """
-    fold = _Fold(state, rules, horizon, told)
+    fold = Fold(state, rules, told)
     for reading in sorted(readings):
         if reading.time < horizon:
             fold.hear(reading)
         else:
             fold.wait_for(reading)
-    return fold.over(horizon if silence is None else min(silence, horizon))
+    fold.over(horizon if silence is None else min(silence, horizon))
+    return fold.state(horizon), fold.events()
 
 
-class _Fold:
-    def __init__(self, state: State, rules: Watches, horizon: int, told: Told | None) -> None:
-        self._before = state.horizon
+class Fold:
+    """The fold while it is under way; for the collector, which folds for ever and not batch by batch."""
+
+    def __init__(self, state: State, rules: Watches, told: Told | None = None) -> None:
+        self._horizon = state.horizon
         self._seen = dict(state.seen)
         self._memories = dict(state.memories)
-        self._ahead = {source: time for source, time in state.ahead.items() if time >= horizon}
+        self._ahead = dict(state.ahead)
         self._again = state.late, state.again
         self._rules = rules
         self._told = told
@@ -91,10 +94,11 @@ class _Fold:
             self._seen[point] = reading.time
 
     def wait_for(self, reading: Judged) -> None:
+        """Remember that there is a reading whose time has not come."""
         source = reading.device, reading.metric, reading.port
         self._ahead[source] = min(reading.time, self._ahead.get(source, reading.time))
 
-    def over(self, silence: int) -> tuple[State, list[Event]]:
+    def over(self, silence: int) -> None:
         """Let time pass for all that wait for something, up to a moment, itself not."""
         self._expect(silence)
         for key, memory in list(self._memories.items()):
@@ -103,8 +107,17 @@ class _Fold:
                 self._forget(key, memory, silence)
             else:
                 self._keep(watch, self._waited(watch, memory, silence))
-        events = sorted(self._events, key=lambda event: (event.time, event.key, event.transition))
-        return State(silence, self._seen, self._memories, self._ahead, *self._again), events
+        self._horizon = silence
+
+    def events(self) -> list[Event]:
+        """What happened since they were taken last, in the order of time."""
+        events, self._events = self._events, []
+        return sorted(events, key=lambda event: (event.time, event.key, event.transition))
+
+    def state(self, horizon: int) -> State:
+        """What is remembered. Of readings that wait, those from the horizon on: the others are to be told again."""
+        ahead = {source: time for source, time in self._ahead.items() if time >= horizon}
+        return State(self._horizon, dict(self._seen), dict(self._memories), ahead, *self._again)
 
     # A reading
 
@@ -192,7 +205,7 @@ class _Fold:
         del self._memories[key]
         life = memory.life
         if life.opened is not None:
-            at, started = max(memory.last, self._before or silence), life.started or life.opened
+            at, started = max(memory.last, self._horizon or silence), life.started or life.opened
             self._events.append(
                 Event(
                     moment(at),
