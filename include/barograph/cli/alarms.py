@@ -13,6 +13,8 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from barograph.registry import Site
+    from barograph.rules.book import Rules
     from barograph.state.alarm_lists import Handled, Moment
     from barograph.state.handling import Verb
 
@@ -20,7 +22,7 @@ Number = Annotated[int, typer.Argument(metavar="ALARM", help="Its number, as `li
 Comment = Annotated[str, typer.Option("--comment", "-m", help="What was found, and what was done.")]
 By = Annotated[str | None, typer.Option("--by", help="Who does it; else who is logged in.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts.")]
-Site = Annotated[str | None, typer.Option(help="Only of this site.")]
+OfSite = Annotated[str | None, typer.Option(help="Only of this site.")]
 
 COLOURS = {"critical": "bold red", "major": "red", "minor": "yellow", "warning": "cyan"}
 STATES = {"open": "bold red", "acknowledged": "yellow", "cleared": "green", "closed": "dim", "suppressed": "dim",
@@ -49,7 +51,7 @@ def list_(
     severity: Annotated[
         list[str] | None, typer.Option(help="critical, major, minor, warning; may be given again.")
     ] = None,
-    site: Site = None,
+    site: OfSite = None,
     device: Annotated[str | None, typer.Option(help="Only of these: a pattern such as 'fridge-*'.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only of this rule.")] = None,
     since: Annotated[
@@ -178,30 +180,28 @@ def reopen(number: Number, comment: Comment = "", by: By = None) -> None:
     _do(number, "reopen", by, comment=comment)
 
 
-def rules(site: Site = None, as_json: AsJson = False) -> None:
+def rules(site: OfSite = None, as_json: AsJson = False) -> None:
     """Show the rules in force, with their versions, and which registered points each of them watches."""
     from barograph import registry
-    from barograph.rules.model import read_rules
+    from barograph.rules.book import read_rules
 
     settings = _settings()
     sites = [registry.choose_site(settings.sites_folder, site)] if site else registry.read_sites(settings.sites_folder)
-    found = [
-        {
-            "site": place.site,
-            "rule": rule.rule,
-            "version": rule.version,
-            "severity": rule.severity,
-            **rule.model_dump(mode="json", exclude_defaults=True),
-            "points": [
-                f"{device.device} {metric}"
-                for device in place.devices
-                for metric in device.points
-                if rule.watches(device.device, metric)
-            ],
-        }
-        for place in sites
-        for rule in _rules(read_rules(settings.sites_folder / place.site))
-    ]
+    found = []
+    for place in sites:
+        book = read_rules(settings.sites_folder / place.site)
+        points = _watched(place, book)
+        found += [
+            {
+                "site": place.site,
+                "rule": rule.rule,
+                "version": rule.version,
+                "severity": rule.severity,
+                **rule.model_dump(mode="json", exclude_defaults=True),
+                "points": points.get(rule.rule, []),
+            }
+            for rule in book.rules
+        ]
     if as_json:
         _print_json(found)
         return
@@ -334,9 +334,21 @@ def _short(fact: Any) -> str:
     return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
 
 
-def _rules(read: Any) -> Any:
-    """The rules of a file, or those of a list."""
-    return getattr(read, "rules", read)
+def _watched(site: Site, book: Rules) -> dict[str, list[str]]:
+    """Rule -> the registered points that it watches, and the devices whose silence it does."""
+    from barograph.rules.readings import FRAMES
+    from barograph.rules.watches import Watches
+
+    watches = Watches([site], {site.site: book}, site.site)
+    points: dict[str, list[str]] = {}
+    for device in site.devices:
+        for metric in (*device.points, FRAMES):
+            for watch in watches.of_point(device.device, metric):
+                if watch.versions:
+                    points.setdefault(watch.key[0], []).append(
+                        device.device if metric == FRAMES else f"{device.device} {metric}"
+                    )
+    return points
 
 
 def _known(asked: list[str] | None, known: Any, what: str) -> tuple[str, ...]:
