@@ -37,6 +37,8 @@ DEFAULTS: dict[str, Any] = {
 
 NO_BACKFILL: dict[str, Any] = {"allowed_run_types": ["scheduled", "manual", "asset_materialization"]}
 
+ON_REQUEST: dict[str, Any] = {"schedule": None, "allowed_run_types": ["manual"]}
+
 
 def done_within(hours: float) -> DeadlineAlert:
     """A scheduled run that is not done by then opens an alarm: one that hangs does not fail."""
@@ -99,5 +101,33 @@ def day_and_sites() -> dict[str, Param]:
             examples=names,
             title="Sites",
             description="Only these. Empty: all.",
+        ),
+    }
+
+
+def rules_and_days() -> dict[str, Param]:
+    names = [site.site for site in registry.read_sites(load_settings().sites_folder)]
+    return {
+        "rules": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            maxLength=500_000,
+            title="Rules",
+            description="As they would stand in the site's rules.yaml. Empty: the rules in force.",
+        ),
+        "site": Param(None, type=["null", "string"], examples=names, title="Site", description="Empty: the only one."),
+        "first": Param(
+            None, type=["null", "string"], format="date", title="First day", description="Empty: 30 days in all."
+        ),
+        "last": Param(
+            None, type=["null", "string"], format="date", title="Last day", description="Empty: the day before the run."
+        ),
+        "per_day": Param(
+            None,
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            title="Alarms a day",
+            description="Suggest limits at which each rule fires at most so often. Empty: none.",
         ),
     }

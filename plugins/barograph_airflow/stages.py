@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from barograph import registry
 from barograph.errors import DocumentError
@@ -104,6 +105,38 @@ def verify(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     return {"checked": len(findings), "notes": sum(finding.ok is None for finding in findings)}
 
 
+def backtest(settings: Settings, context: Any, _: None) -> dict[str, Any]:
+    from barograph.archive import Archive
+    from barograph.hindsight import backtest as testing
+    from barograph.reports import backtest_page
+    from barograph.rules.book import FILE, read_rules
+
+    asked = context["params"]
+    site = registry.choose_site(settings.sites_folder, asked["site"] or None)
+    path = settings.sites_folder / site.site / FILE
+    present = read_rules(path.parent)
+    now = horizon_of(context)
+    last = _day(asked["last"]) or now.astimezone(ZoneInfo(site.timezone)).date() - timedelta(days=1)
+    first = _day(asked["first"]) or last - timedelta(days=29)
+    rules = testing.read(path, asked["rules"], site) if asked["rules"] else present
+    found = testing.backtest(
+        Archive.of(settings),
+        testing.Asked(site, testing.days_of(site, first, last), rules, present, asked["per_day"]),
+    )
+    published = backtest_page.publish(settings, found, now)
+    difference = found.difference
+    return {
+        "site": site.site,
+        "backtest": published.key,
+        "days": len(found.settled),
+        "alarms": len(found.after),
+        "in_force": len(found.before),
+        "gained": len(difference.gained),
+        "lost": len(difference.lost),
+        "shifted": len(difference.shifted),
+    }
+
+
 def tell(settings: Settings, step: str, facts: Mapping[str, Any], context: Any) -> None:
     """Put how long a step took, and its counts, into the bucket `operations`; it fails for nothing.
 
@@ -115,6 +148,10 @@ def tell(settings: Settings, step: str, facts: Mapping[str, Any], context: Any) 
     over = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC) if day else horizon_of(context)
     tags = {"dag": context["dag_run"].dag_id} | ({"site": site} if site else {})
     operations.tell(settings, {step: facts}, tags, over)
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _site(settings: Settings, name: str) -> Site:

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from barograph import registry
-from barograph.errors import DocumentError, LedgerError, SettingsError
+from barograph.errors import DocumentError, LedgerError, QuestionError, SettingsError
 from barograph.settings import Settings, load_settings
 from barograph_airflow import stages
 from barograph_airflow.links import ReportLink
@@ -26,12 +26,13 @@ STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "backup": stages.backup,
     "maintain": stages.maintain,
     "verify": stages.verify,
+    "backtest": stages.backtest,
 }
 
 TELL_THEMSELVES = {"ingest"}
 """Steps that put what they did into the bucket `operations` in more detail than we could."""
 
-HOPELESS = (DocumentError, SettingsError, LedgerError)
+HOPELESS = (DocumentError, SettingsError, LedgerError, QuestionError)
 """Trying again does not help: a person has to look."""
 
 log = structlog.get_logger()

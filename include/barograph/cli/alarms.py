@@ -38,8 +38,11 @@ def register(app: typer.Typer) -> None:
         help="Alarms: which there are, what led to them, what is done about them.", no_args_is_help=True
     )
     group.command("list")(list_)
+    from barograph.cli import hindsight
+
     for command in (show, history, ack, comment, assign, shelve, unshelve, close, reopen, rules):
         group.command()(command)
+    hindsight.register(group)
     app.add_typer(group, name="alarms")
 
 
@@ -92,7 +95,7 @@ def list_(
     found = listed(connect(_settings()), chosen, now, limit + 1)
     shown = found[:limit]
     if as_json:
-        _print_json([each.facts for each in shown])
+        print_json([each.facts for each in shown])
     else:
         if shown:
             out.print(_table(shown, now))
@@ -106,7 +109,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     """Show one alarm: what was measured and what the limit was, how it stands, who has it."""
     found = _found(number)
     if as_json:
-        _print_json(found.facts)
+        print_json(found.facts)
         return
     _print_alarm(found)
 
@@ -119,7 +122,7 @@ def history(number: Number, as_json: AsJson = False) -> None:
     found = _found(number)
     moments = of(connect(_settings()), found)
     if as_json:
-        _print_json([{name: fact for name, fact in vars(moment).items() if fact is not None} for moment in moments])
+        print_json([{name: fact for name, fact in vars(moment).items() if fact is not None} for moment in moments])
         return
     _print_alarm(found)
     out.print()
@@ -203,7 +206,7 @@ def rules(site: OfSite = None, as_json: AsJson = False) -> None:
             for rule in book.rules
         ]
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     apart = {"site", "rule", "version", "severity", "message", "points"}
     for each in found:
@@ -358,7 +361,7 @@ def _known(asked: list[str] | None, known: Any, what: str) -> tuple[str, ...]:
     return tuple(asked or ())
 
 
-def _print_json(facts: Any) -> None:
+def print_json(facts: Any) -> None:
     typer.echo(json.dumps(facts, indent=2, default=_plain, ensure_ascii=False))
 
 

@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from barograph import registry
 from barograph.errors import AlarmError, BarographError
 from barograph.settings import Settings
 from barograph.state import alarm_lists
@@ -23,7 +22,7 @@ from barograph.state.handling import STATES, Action, Verb, act, length
 from barograph.windows import Window
 from barograph_airflow.ui import guard
 from barograph_airflow.ui.chart import Chart, chart_of
-from barograph_airflow.ui.pages import Pages
+from barograph_airflow.ui.pages import Pages, zone_of
 
 SHOWN = 100
 """Alarms on one page."""
@@ -121,7 +120,7 @@ class Alarms:
         self._clock = pages.clock
 
     def board(self, filters: Filters) -> Board:
-        at, zone = self._clock(), self.zone()
+        at, zone = self._clock(), zone_of(self._settings)
         with _database(self._settings) as engine:
             found = alarm_lists.listed(engine, filters.wanted(zone, at), at, SHOWN + 1, filters.before)
         older = found[SHOWN - 1].alarm["alarm"] if len(found) > SHOWN else None
@@ -132,7 +131,7 @@ class Alarms:
             return alarm_lists.sites(engine)
 
     def one(self, number: int) -> Told:
-        at, zone = self._clock(), self.zone()
+        at, zone = self._clock(), zone_of(self._settings)
         with _database(self._settings) as engine:
             handled = alarm_lists.alarm(engine, number, at)
             return Told(at, zone, handled, alarm_lists.history(engine, handled))
@@ -158,14 +157,6 @@ class Alarms:
         window = Window(start, max(end, alarm["started"] + timedelta(minutes=1)))
         found = readings(self._settings, alarm["device"], alarm["metric"], window)
         return chart_of(alarm, told.handled.standing, found, window, told.zone)
-
-    def zone(self) -> str:
-        if self._settings.reports.timezone:
-            return self._settings.reports.timezone
-        try:
-            return registry.read_sites(self._settings.sites_folder)[0].timezone
-        except BarographError:
-            return "UTC"
 
 
 DONE = {

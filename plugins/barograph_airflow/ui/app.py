@@ -16,7 +16,7 @@ from barograph.errors import BarographError, ReportError
 from barograph.live.ledger import Flow
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import alarms, data, guard, health, now, reports
+from barograph_airflow.ui import alarms, backtests, data, guard, health, now, reports
 from barograph_airflow.ui.actions import Actions, Refused
 from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.live import Watch
@@ -78,6 +78,7 @@ def create_app(
         return pages.show(request, "run.html", dag_id=dag_id, run_id=run_id, made=made, cards_made=shelf.cards_of(made))
 
     app.include_router(alarms.routes(pages))
+    app.include_router(backtests.routes(pages))
 
     @app.get("/static/{name}", name="static")
     def static(name: str, v: str = "") -> Response:

@@ -14,6 +14,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from barograph import registry
+from barograph.errors import BarographError
 from barograph.settings import Settings
 from barograph_airflow.links import opaque
 from barograph_airflow.ui import words
@@ -73,6 +75,16 @@ class Pages:
 
     def _asset(self, request: Request, name: str) -> str:
         return path(request, "static", name=name, query={"v": self.assets[name].digest})
+
+
+def zone_of(settings: Settings) -> str:
+    """The time zone in which pages say times."""
+    if settings.reports.timezone:
+        return settings.reports.timezone
+    try:
+        return registry.read_sites(settings.sites_folder)[0].timezone
+    except BarographError:
+        return "UTC"
 
 
 def path(request: Request, route: str, /, **facts: Any) -> str:

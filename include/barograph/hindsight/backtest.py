@@ -1,0 +1,262 @@
+"""Run any rules over any past days: what would have fired, and how that differs from the rules in force.
+
+Both are folded over the same readings, day by day, with the judge that `ingest` has. A suggestion looks for the limit
+at which a rule fires at most so often a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from barograph import documents
+from barograph.archive import Archive
+from barograph.errors import DocumentError, QuestionError
+from barograph.hindsight import readings
+from barograph.registry import Site
+from barograph.rules import checking
+from barograph.rules.backtest import Difference, Fired, compared, suggested_limit
+from barograph.rules.book import Rules
+from barograph.rules.history import Interval, alarms_of
+from barograph.rules.judge import judge
+from barograph.rules.levels import SEVERITIES
+from barograph.rules.model import Rule
+from barograph.rules.readings import Event, Judged, Key
+from barograph.rules.state import State
+from barograph.rules.watches import Watches
+from barograph.windows import Window, microseconds
+
+LEAD = timedelta(days=1)
+"""Before the range, so that what a rule remembers is there when it begins; longer for a rule with a longer period."""
+MOST = 2_000_000
+"""Readings that a limit is looked for in."""
+
+Progress = Callable[[int, int], None]
+"""Called with days done and days in all."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is back-tested."""
+
+    site: Site
+    window: Window
+    rules: Rules
+    present: Rules
+    """The rules in force, for comparison."""
+    per_day: float | None = None
+    """How many alarms a day each rule may give: limits are suggested for it."""
+
+
+@dataclass(frozen=True)
+class RuleLine:
+    """One rule of either file."""
+
+    rule: str
+    before: int
+    """Alarms with the rules in force."""
+    after: int
+    gained: int
+    lost: int
+    shifted: int
+    suggested: float | None = None
+    """The limit that would give at most the wanted alarms a day."""
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Backtested:
+    asked: Asked
+    before: list[Fired]
+    after: list[Fired]
+    difference: Difference
+    lines: list[RuleLine]
+    readings: int
+    settled: list[date]
+    unsettled: list[date]
+    """Days with readings that are not in it."""
+    unlooked: list[str]
+    """Rules for which no limit was looked for: they have too many readings in this range."""
+
+    @property
+    def days(self) -> float:
+        """The length of what was looked at."""
+        return len(self.settled)
+
+    def per_day(self, found: Sequence[Fired]) -> float:
+        return len(found) / self.days if self.days else 0.0
+
+    def by_day(self) -> list[tuple[date, int, int]]:
+        """Of each local day, how many alarms opened: with the rules in force, and with these."""
+        zone = self.asked.site.timezone
+        counts = [Counter(_local(each.opened, zone) for each in found) for found in (self.before, self.after)]
+        return [(day, counts[0][day], counts[1][day]) for day in self.settled]
+
+    @property
+    def key(self) -> str:
+        """Of the question and the days it was asked of: asked again, the answer takes the place of the first."""
+        asked = self.asked
+        said = [asked.site.site, str(asked.window), asked.rules.model_dump_json(), asked.present.model_dump_json(),
+                str(asked.per_day), *map(str, self.settled)]  # fmt: skip
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()[:20]
+
+
+def backtest(archive: Archive, asked: Asked, progress: Progress | None = None) -> Backtested:
+    """Raises QuestionError where no day of the range is settled."""
+    archive = archive.pinned("refined", "days", "readings")
+    ahead = asked.window.widened(
+        max([LEAD, *(memory_of(rule) for book in (asked.rules, asked.present) for rule in book.rules)])
+    )
+    known, unsettled = readings.days(archive, asked.site, ahead)
+    settled = [day for day in known if Window.local_day(day, asked.site.timezone).clipped(asked.window)]
+    if not settled:
+        raise QuestionError(
+            f"{asked.site.site} has no settled day in {asked.window}. `barograph archive show` says which there are."
+        )
+    sample = _Sample(asked)
+    events: tuple[list[Event], list[Event]] = ([], [])
+    count = done = 0
+    for stretch in readings.stretches(known):
+        begins = microseconds(Window.local_day(stretch[0], asked.site.timezone).start)
+        books = [watches_of(asked.site, book, begins) for book in (asked.present, asked.rules)]
+        states = [State(), State()]
+        for day in stretch:
+            heard = readings.of_day(archive, asked.site, day, lambda device, metric: _heard(books, device, metric))  # noqa: B023
+            horizon = microseconds(Window.local_day(day, asked.site.timezone).end)
+            for place, watches in enumerate(books):
+                states[place], found = judge(states[place], heard, watches, horizon)
+                events[place].extend(found)
+            if day in settled:
+                sample.keep(heard)
+                count += len(heard)
+            done += 1
+            if progress:
+                progress(done, len(known))
+    before, after = (_opened_in(fired(found), asked.window) for found in events)
+    suggested = sample.suggested()
+    return Backtested(
+        asked,
+        before,
+        after,
+        difference := compared(before, after),
+        _lines(before, after, difference, suggested, asked.rules),
+        count,
+        settled,
+        [day for day in unsettled if Window.local_day(day, asked.site.timezone).clipped(asked.window)],
+        sample.unlooked,
+    )
+
+
+def fired(events: Sequence[Event]) -> list[Fired]:
+    """The alarms that events amount to, in the order in which they opened."""
+    of: dict[Key, list[Event]] = defaultdict(list)
+    for event in events:
+        of[event.key].append(event)
+    found = [
+        Fired(key, each.opened, each.cleared, _worst(own, each), each.value)
+        for key, own in of.items()
+        for each in alarms_of(own)
+    ]
+    return sorted(found, key=lambda each: (each.opened, each.key))
+
+
+def read(path: Path, text: str, site: Site) -> Rules:
+    """Rules as they would stand in a site's file. Raises DocumentError that lists every mistake."""
+    document = documents.parse(path, text)
+    rules = documents.validated(document, Rules)
+    wrong = [document.problem(place, what) for place, what in checking.told(rules, site).mistakes]
+    if wrong:
+        raise DocumentError("\n".join(wrong))
+    return rules
+
+
+def days_of(site: Site, first: date, last: date) -> Window:
+    """The range from a local day to another, both in it. Raises QuestionError."""
+    if last < first:
+        raise QuestionError(f"{last} is before {first}.")
+    return Window(Window.local_day(first, site.timezone).start, Window.local_day(last, site.timezone).end)
+
+
+class _Sample:
+    """Readings of the rules that a limit is looked for; of none where nobody asked for a rate."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._rules = {rule.rule: rule for rule in asked.rules.rules if rule.kind == "limit" and asked.per_day}
+        self._kept: dict[str, list[Judged]] = {name: [] for name in self._rules}
+        self.unlooked: list[str] = []
+
+    def keep(self, heard: Sequence[Judged]) -> None:
+        for name, rule in list(self._rules.items()):
+            watches = self._watches(rule)
+            self._kept[name] += [each for each in heard if _heard([watches], each.device, each.metric)]
+            if len(self._kept[name]) > MOST:
+                self.unlooked.append(name)
+                del self._rules[name], self._kept[name]
+
+    def suggested(self) -> dict[str, float | None]:
+        start, end = (microseconds(edge) for edge in (self._asked.window.start, self._asked.window.end))
+        assert self._asked.per_day is not None or not self._rules
+        return {
+            name: suggested_limit(self._kept[name], self._watches, rule, start, end, self._asked.per_day or 0.0)
+            for name, rule in self._rules.items()
+        }
+
+    def _watches(self, rule: Rule) -> Watches:
+        book = self._asked.rules
+        return watches_of(self._asked.site, book.model_copy(update={"rules": [rule]}), None)
+
+
+def watches_of(site: Site, book: Rules, begins: int | None) -> Watches:
+    return Watches([site], {site.site: book}, site.site, begins=begins)
+
+
+def _heard(books: Sequence[Watches], device: str, metric: str) -> bool:
+    return any(book.hearing(Judged(0, device, metric, None)) for book in books)
+
+
+def memory_of(rule: Rule) -> timedelta:
+    """How far back a rule looks."""
+    spans = [rule.hold, rule.gap or 0.0, *(level.hold or 0.0 for level in rule.levels), getattr(rule, "period", 0.0)]
+    return timedelta(seconds=max(spans))
+
+
+def _worst(events: Sequence[Event], alarm: Interval) -> str:
+    told = [
+        event for event in events if event.time >= alarm.opened and (not alarm.cleared or event.time <= alarm.cleared)
+    ]
+    return max((event.severity for event in told if event.severity), key=SEVERITIES.index, default="")
+
+
+def _opened_in(found: Sequence[Fired], window: Window) -> list[Fired]:
+    return [each for each in found if each.opened in window]
+
+
+def _lines(
+    before: Sequence[Fired],
+    after: Sequence[Fired],
+    difference: Difference,
+    suggested: dict[str, float | None],
+    rules: Rules,
+) -> list[RuleLine]:
+    def counts(some: Iterable[Fired]) -> Counter[str]:
+        return Counter(each.key[0] for each in some)
+
+    old, new, gained, lost = map(counts, (before, after, difference.gained, difference.lost))
+    shifted = counts(pair.after for pair in difference.shifted)
+    limits = {rule.rule: rule.limit for rule in rules.rules}
+    return [
+        RuleLine(
+            name, old[name], new[name], gained[name], lost[name], shifted[name], suggested.get(name), limits.get(name)
+        )
+        for name in dict.fromkeys([*limits, *sorted(old)])
+    ]
+
+
+def _local(moment: datetime, zone: str) -> date:
+    return moment.astimezone(ZoneInfo(zone)).date()
