@@ -92,7 +92,7 @@ def validated(document: Document, model: type[Model]) -> Model:
 def describe(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[str]:
     """One line for each thing pydantic found, with a hint where a name looks like a slip of the pen."""
     for found in error.errors():
-        place = tuple(part for part in found["loc"])
+        place = _in_document(document, found["loc"])
         message = found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden":
             message = f"is not a known field.{_hint(str(place[-1]), model)}"
@@ -101,6 +101,15 @@ def describe(document: Document, model: type[BaseModel], error: ValidationError)
         elif "input" in found and not isinstance(found["input"], dict | list):
             message = f"{message} (found {found['input']!r})."
         yield document.problem(place, message)
+
+
+def _in_document(document: Document, found: Place) -> Place:
+    """Where a mistake stands: pydantic also names the kind that it took a union's member for."""
+    place: Place = ()
+    for index, part in enumerate(found):
+        is_a_kind = (*place, part) not in document.lines and (*place, *found[index + 1 : index + 2]) in document.lines
+        place = place if is_a_kind and index + 1 < len(found) else (*place, part)
+    return place
 
 
 def _without_aliases(path: Path, text: str) -> None:

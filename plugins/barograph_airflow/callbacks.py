@@ -1,7 +1,7 @@
 """What Airflow calls when a task failed for good, or a run is late, or all is well again: an alarm opens, or is over.
 
 A task that is killed is reported by the DAG processor, one that fails by itself in its own process. An alarm is of a
-DAG and a task, and is over as soon as that task works again, in whichever run; one of a late run, as soon as anything
+DAG and a task, and is over as soon as that task works again, in whichever run; that of a late run, as soon as anything
 of its DAG works. Nothing here may fail a task.
 """
 

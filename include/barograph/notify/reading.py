@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -19,10 +20,8 @@ from barograph.notify.contacts import (
     Book,
     Contact,
     Contacts,
-    MailChannel,
     Placed,
     Sited,
-    WebhookChannel,
     web_address,
 )
 from barograph.registry import Site
@@ -33,29 +32,29 @@ from barograph.state.system_alarms import SYSTEM_RULES
 FILE = "contacts.yaml"
 
 Read = TypeVar("Read")
-Entry = tuple[Document, int, Site, Contact]
-"""Where a contact stands, and what it says."""
+Raw = dict[str, Any]
 
 
 def read_book(settings: Settings) -> Book:
     """Raises DocumentError that lists every mistake of all files, a line each."""
     mistakes: list[str] = []
     sites = _tried(mistakes, lambda: registry.read_sites(settings.sites_folder)) or []
-    files = {home.with_name(FILE): None for home in sorted(settings.sites_folder.glob("*/site.yaml"))}
-    site_of = dict(zip(files, sites, strict=True)) if sites else files
-    entries: list[Entry] = []
-    for path, site in site_of.items():
-        if path.exists() and (document := _tried(mistakes, partial(documents.load, path))):
-            found = _tried(mistakes, partial(documents.validated, document, Contacts))
-            if found and site:
-                entries += [(document, place, site, contact) for place, contact in enumerate(found.contacts)]
-    mistakes += _about_each_other(settings, sites, entries, bool(mistakes))
+    files = [home.with_name(FILE) for home in sorted(settings.sites_folder.glob("*/site.yaml"))]
+    documents_ = {path: _tried(mistakes, partial(documents.load, path)) for path in files if path.exists()}
+    found = {
+        path: _tried(mistakes, partial(documents.validated, document, Contacts))
+        for path, document in documents_.items()
+        if document
+    }
+    whole = bool(sites) and all(documents_.values())
+    mistakes += _about_each_other(settings, sites, [each for each in documents_.values() if each], whole)
     if mistakes:
         raise DocumentError("\n".join(mistakes))
     return Book(
         contacts={
             contact.contact: Placed(site=site.site, timezone=site.timezone, contact=contact)
-            for _, _, site, contact in entries
+            for path, site in zip(files, sites, strict=True)
+            for contact in _of(found.get(path))
         },
         sites={site.site: _sited(site) for site in sites},
     )
@@ -84,12 +83,17 @@ def remembered(path: Path) -> Book | None:
 
 
 def _tried(mistakes: list[str], read: Callable[[], Read]) -> Read | None:
-    """What was read, or None and one more mistake in the list."""
+    """What was read, or None and more mistakes in the list."""
     try:
         return read()
     except DocumentError as error:
-        mistakes += str(error).splitlines()
+        # A URL that is wrong because a password stands in it is not to be shown.
+        mistakes += [re.sub(r"(\.url: .*) \(found .*\)\.$", r"\1.", line) for line in str(error).splitlines()]
         return None
+
+
+def _of(contacts: Contacts | None) -> Sequence[Contact]:
+    return contacts.contacts if contacts else ()
 
 
 def _sited(site: Site) -> Sited:
@@ -98,45 +102,60 @@ def _sited(site: Site) -> Sited:
 
 
 def _about_each_other(
-    settings: Settings, sites: Iterable[Site], entries: list[Entry], some_missing: bool
+    settings: Settings, sites: Iterable[Site], files: Sequence[Document], whole: bool
 ) -> Iterator[str]:
-    names = [contact.contact for _, _, _, contact in entries]
-    zones = {device.zone for site in sites for device in site.devices}
-    rules = _rules(settings, sites)
-    for number, (document, place, _, contact) in enumerate(entries):
-        here = ("contacts", place)
-        if contact.contact in names[:number]:
-            yield document.problem((*here, "contact"), f"{contact.contact} is there already. Names are of all sites.")
-        for index, step in enumerate(contact.escalate):
-            if step.to not in names and not some_missing:
-                yield document.problem(
-                    (*here, "escalate", index, "to"), f"there is no contact {step.to}.{_hint(step.to, names)}"
-                )
-        for field, said, known in (
-            ("sites", contact.alarms.sites, {site.site for site in sites}),
-            ("zones", contact.alarms.zones, zones),
-            ("rules", contact.alarms.rules, rules),
-        ):
-            for index, name in enumerate(said):
-                if name not in known and not any(letter in name for letter in "*?["):
-                    yield document.problem(
-                        (*here, "alarms", field, index), f"there is no {field[:-1]} {name}.{_hint(name, known)}"
-                    )
-        for index, channel in enumerate(contact.channels):
-            for name in channel.secrets():
-                if problem := _secret(settings, name):
-                    yield document.problem((*here, "channels", index, _field(channel, name)), problem)
-            if isinstance(channel, MailChannel) and not settings.mail.host:
-                yield document.problem(
-                    (*here, "channels", index, "kind"), "settings.yaml names no mail server: mail: {host: ...}."
-                )
-            if isinstance(channel, WebhookChannel) and channel.url_secret:
-                problem = _checked(settings, channel.url_secret, web_address)
-                if problem:
-                    yield document.problem((*here, "channels", index, "url_secret"), problem)
+    """What names something that is not there. Looks at what was written, so that one mistake hides no other.
+
+    `whole`: all sites and files could be read; else nobody can say what there is not.
+    """
+    every = [(document, ("contacts", n), raw) for document in files for n, raw in _listed(document.data, "contacts")]
+    names = [str(raw.get("contact")) for _, _, raw in every]
+    known: dict[str, Collection[str]] = {
+        "sites": {site.site for site in sites},
+        "zones": {device.zone for site in sites for device in site.devices},
+        "rules": _rules(settings),
+    }
+    for number, (document, here, raw) in enumerate(every):
+        if names[number] in names[:number]:
+            yield document.problem((*here, "contact"), f"{names[number]} is there already. Names are of all sites.")
+        for index, step in _listed(raw, "escalate") if whole else ():
+            if isinstance(to := step.get("to"), str) and to not in names:
+                yield document.problem((*here, "escalate", index, "to"), f"there is no contact {to}.{_hint(to, names)}")
+        wanted: Raw = raw["alarms"] if whole and isinstance(raw.get("alarms"), dict) else {}
+        for field, there in known.items():
+            said = wanted.get(field)
+            for index, name in enumerate(said if isinstance(said, list) else ()):
+                if isinstance(name, str) and name not in there and not any(letter in name for letter in "*?["):
+                    place = (*here, "alarms", field, index)
+                    yield document.problem(place, f"there is no {field[:-1]} {name}.{_hint(name, there)}")
+        for index, channel in _listed(raw, "channels"):
+            for field, problem in _of_channel(settings, channel):
+                yield document.problem((*here, "channels", index, field), problem)
 
 
-def _rules(settings: Settings, sites: Iterable[Site]) -> set[str]:
+def _listed(raw: Any, field: str) -> Iterator[tuple[int, Raw]]:
+    """The mappings of a list, as far as they are some."""
+    found = raw.get(field) if isinstance(raw, dict) else None
+    for index, each in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(each, dict):
+            yield index, each
+
+
+def _of_channel(settings: Settings, channel: Raw) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong)"""
+    if channel.get("kind") == "mail" and not settings.mail.host:
+        yield "kind", "settings.yaml names no mail server: mail: {host: ...}."
+    for field in ("secret", "url_secret"):
+        name = channel.get(field)
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_\-]{0,49}", name):
+            continue  # said already, or not there
+        if problem := _secret(settings, name):
+            yield field, problem
+        elif field == "url_secret" and (problem := _wrong_url(settings.secret(name))):
+            yield field, f"what the secret {name} holds {problem}."
+
+
+def _rules(settings: Settings) -> set[str]:
     """Names of all rules there are; a rules.yaml with mistakes is refused by who judges with it."""
     found = set(SYSTEM_RULES)
     for path in settings.sites_folder.glob("*/site.yaml"):
@@ -145,10 +164,6 @@ def _rules(settings: Settings, sites: Iterable[Site]) -> set[str]:
         except DocumentError:
             continue
     return found
-
-
-def _field(channel: object, secret: str) -> str:
-    return "url_secret" if getattr(channel, "url_secret", None) == secret else "secret"
 
 
 def _secret(settings: Settings, name: str) -> str:
@@ -162,13 +177,11 @@ def _secret(settings: Settings, name: str) -> str:
     return f"the secret {name} is empty: {settings.secrets_folder / name}."
 
 
-def _checked(settings: Settings, secret: str, check: Callable[[str], str]) -> str:
+def _wrong_url(url: str) -> str:
     try:
-        check(settings.secret(secret))
-    except SettingsError:
-        return ""  # said already
+        web_address(url)
     except ValueError as error:
-        return f"what the secret {secret} holds {error}."
+        return str(error)
     return ""
 
 

@@ -68,7 +68,7 @@ def test_what_the_files_say_wrong_is_said_together(shop):
     """Of two sites, in one go: nobody wants to be told the next mistake after mending the first."""
     listing = "\n".join(whole(shop(one=WRONG, two="contacts:\n  - {contact: carl, chanels: []}\n")))
 
-    assert "contacts.0.channels.1.webhook.url: must begin with http:// or https:// and name a machine" in listing
+    assert "contacts.0.channels.1.url: must begin with http:// or https:// and name a machine" in listing
     assert "clouds keep their machines' secrets there" in listing
     assert "contacts.yaml:2: contacts.0.chanels: is not a known field. Did you mean `channels`?" in listing
 
@@ -82,6 +82,29 @@ def test_what_files_name_and_is_not_there_is_said_with_a_hint(shop):
         "contacts.yaml:3: contacts.0.alarms.rules.0: there is no rule ingest-stoped. Did you mean `ingest-stopped`?",
     ] == lines[:3]
     assert any("contacts.0.channels.2.kind: settings.yaml names no mail server" in line for line in lines)
+
+
+def test_one_mistake_hides_no_other(shop):
+    """A field that is wrong, and a name that is not there, in one contact: both are said, each on its own line."""
+    text = """\
+contacts:
+  - contact: anna
+    quiett: []
+    escalate:
+      - after: 60
+        to: ana
+    channels:
+      - channel: hook
+        kind: webhook
+        url: https://user:sesame@board.example
+        secret: nowhere
+"""
+    lines = [line.partition("contacts.yaml:")[2] for line in whole(shop(one=text))]
+
+    assert {("3", "quiett"), ("6", "to"), ("10", "url"), ("11", "secret")} == {
+        (line.split(":")[0], line.split(": ")[1].rpartition(".")[2]) for line in lines
+    }
+    assert "sesame" not in "".join(lines)
 
 
 def test_secrets_that_are_missing_or_open_to_others_are_refused(shop, tmp_path):
