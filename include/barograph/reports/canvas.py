@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache
 from io import BytesIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -23,6 +26,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.markers import TICKDOWN
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
+from PIL import Image
 
 from barograph.reports.words import MINUS, Voice, plain
 from barograph.windows import Window
@@ -35,7 +39,7 @@ BEYOND, ALARM, NOTHING, DOOR = "#f9ebdf", "#b4460f", "#eceff1", "#d5e6f0"
 WIDTH, HEIGHT = 4.4, 1.95
 """Inches of a small chart: so small that its letters can still be read at the width of a phone."""
 
-PIXELS_PER_INCH = 200
+PIXELS_PER_INCH = 150
 
 CHINESE = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei",
@@ -72,6 +76,7 @@ STYLE = {
 
 DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*|<metadata>.*?</metadata>\s*", re.DOTALL)
 FONTS = re.compile(rb"'DejaVu Sans'[^\";]*?sans-serif")
+IDS = re.compile(rb"(\bid=\"|url\(#|xlink:href=\"#)")
 DIGITS = re.compile(rb"(\d\.\d\d)\d+")
 
 
@@ -103,54 +108,139 @@ def sheet(width: float = WIDTH, height: float = HEIGHT) -> Figure:
     return _sheet
 
 
-class Frame:
-    """The part of a curve's chart that all of one report share: axes, hours, marks of the clock.
+Scale = tuple[float, float, float | None, float | None]
+"""Lowest and highest value of an axis, and the limits that are drawn on it."""
 
-    To make these costs as much as to draw the rest, so they are made once, and what was drawn on them is taken away.
+
+class Frame:
+    """The part of a curve's chart that all of one report share: axes, hours, marks of the clock, the scale of a zone.
+
+    To make and to draw these costs more than all the rest. They are made once, drawn once for each scale, and what is
+    new is drawn upon them.
     """
 
     def __init__(self, voice: Voice) -> None:
         self.voice = voice
-        self.figure = Figure(figsize=(WIDTH, HEIGHT))
-        self.axes = self.figure.add_axes((0.1, 0.135, 0.84, 0.70))
+        self.figure = Figure(figsize=(WIDTH, HEIGHT), dpi=PIXELS_PER_INCH, facecolor="white")
+        self.axes = self.figure.add_axes((0.1, 0.135, 0.84, 0.70), facecolor="none")
         time_axis(self.axes, voice)
         self.axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         self.axes.yaxis.set_major_formatter(FuncFormatter(figures))
         self.axes.grid(axis="y", color=HAIR, linewidth=0.5)
         self._ours = set(self.axes.get_children())
+        self._limits: list[Artist] = []
+        self._scale: Scale = (0.0, 1.0, None, None)
+        self._canvas = FigureCanvasAgg(self.figure)
+        self._drawn: tuple[Any, Any] = (None, None)
+        self._written: tuple[Any, bytes] = (None, b"")
 
-    def emptied(self) -> tuple[Figure, Axes]:
-        for artist in [*self.axes.get_children(), *self.figure.texts]:
-            if artist not in self._ours:
+    def emptied(self, scale: Scale) -> tuple[Figure, Axes]:
+        for artist in self._new():
+            artist.remove()
+        if scale != self._scale:
+            for artist in self._limits:
                 artist.remove()
+            self.axes.set_ylim(*scale[:2])
+            self._limits = list(_limits(self.axes, *scale))
+            self._scale = scale
         return self.figure, self.axes
+
+    def png(self) -> bytes:
+        new, scale = self._new(), self._scale
+        if self._drawn[0] != scale:
+            with _hidden(new):
+                self._canvas.draw()
+            self._drawn = (scale, self._canvas.copy_from_bbox(self.figure.bbox))
+        self._canvas.restore_region(self._drawn[1])
+        renderer = self._canvas.get_renderer()
+        for artist in new:
+            artist.draw(renderer)
+        return _png(self._canvas)
+
+    def svg(self) -> bytes:
+        new, scale = self._new(), self._scale
+        self.figure.patch.set_visible(False)
+        if self._written[0] != scale:
+            with _hidden(new):
+                self._written = (scale, _svg(self.figure))
+        with _hidden([*self._ours, *self._limits]):
+            above = _svg(self.figure)
+        self.figure.patch.set_visible(True)
+        # Both name their parts by number: those of the second are told apart.
+        above = IDS.sub(rb"\1n-", above[above.index(b"<g ") :])
+        return self._written[1][: self._written[1].rindex(b"</svg>")] + above
+
+    def _new(self) -> list[Artist]:
+        kept = self._ours.union(self._limits)
+        children = [artist for artist in self.axes.get_children() if artist not in kept]
+        return sorted([*children, *self.figure.texts], key=lambda artist: artist.get_zorder())
+
+
+@contextmanager
+def _hidden(artists: Iterable[Artist]) -> Iterator[None]:
+    shown = [artist for artist in artists if artist.get_visible()]
+    for artist in shown:
+        artist.set_visible(False)
+    try:
+        yield
+    finally:
+        for artist in shown:
+            artist.set_visible(True)
 
 
 _frames: list[Frame] = []
 
 
-def framed(voice: Voice) -> tuple[Figure, Axes]:
+def framed(voice: Voice, scale: Scale) -> tuple[Figure, Axes]:
     """A chart with nothing but its frame; the same one again and again, as `sheet`."""
-    if not _frames or _frames[0].voice != voice:
+    if not _frames or _frames[0].voice != voice or _frames[0].figure.dpi != PIXELS_PER_INCH:
         _frames[:] = [Frame(voice)]
-    return _frames[0].emptied()
+    return _frames[0].emptied(scale)
+
+
+def _limits(axes: Axes, low: float, high: float, least: float | None, most: float | None) -> Iterator[Artist]:
+    """What lies beyond is a pale band behind a dashed line."""
+    for limit, edge in ((least, low), (most, high)):
+        if limit is not None:
+            yield axes.axhspan(limit, edge, color=BEYOND, linewidth=0, zorder=0.5, gid="beyond")
+            yield axes.axhline(limit, color=LIMIT, linewidth=0.9, linestyle=(0, (5, 2)), gid="limit")
+            yield axes.text(1.008, limit, figures(limit), color=LIMIT, fontsize=8.5, va="center_baseline",
+                            transform=axes.get_yaxis_transform())  # fmt: skip
 
 
 def png(figure: Figure) -> bytes:
-    page = BytesIO()
-    figure.set_canvas(FigureCanvasAgg(figure))
-    figure.savefig(
-        page, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None}, facecolor="white",
-        pil_kwargs={"compress_level": 2},
-    )  # fmt: skip
-    return page.getvalue()
+    if _frames and figure is _frames[0].figure:
+        return _frames[0].png()
+    figure.set_dpi(PIXELS_PER_INCH)
+    figure.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return _png(canvas)
 
 
 def svg(figure: Figure) -> bytes:
     """Without background, so that a dark page can turn it around, and without a word of where or when."""
+    if _frames and figure is _frames[0].figure:
+        return _frames[0].svg()
+    figure.patch.set_visible(False)
+    try:
+        return _svg(figure)
+    finally:
+        figure.patch.set_visible(True)
+
+
+def _png(canvas: FigureCanvasAgg) -> bytes:
     page = BytesIO()
-    figure.set_canvas(FigureCanvasSVG(figure))
-    figure.savefig(page, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    Image.fromarray(pixels).save(page, "png", compress_level=1)
+    return page.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    page = BytesIO()
+    dpi = figure.dpi
+    FigureCanvasSVG(figure).print_svg(page, metadata={"Date": None, "Creator": None})
+    figure.set_dpi(dpi)
     # A hundredth of a point is finer than any eye, and half the bytes.
     return DIGITS.sub(rb"\1", FONTS.sub(FAMILY.encode(), DOCTYPE.sub(b"", page.getvalue())))
 

@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from barograph.reports.canvas import (
     ALARM,
     BAD,
-    BEYOND,
     CURVE,
     DOOR,
-    LIMIT,
     NOTHING,
     QUIET,
-    figures,
     framed,
     hours_of,
     titled,
@@ -38,13 +35,11 @@ def line(view: View) -> Figure:
     """One metric of one device."""
     (member,) = view.members
     series, window = member.series, view.window
-    figure, axes = framed(view.voice)
     low, high = view.extent or extent([series])
-    axes.set_ylim(low, high)
+    figure, axes = framed(view.voice, (low, high, series.low, series.high))
     titled(figure, member.label, view.title)
     for gap in series.gaps[:MOST_GAPS]:
         axes.axvspan(*hours_of(gap, window), color=NOTHING, linewidth=0, gid="gap")
-    _limits(axes, series, low, high)
     _shades(axes, view)
     for alarm in view.alarms:
         start, end = hours_of(alarm.span(window), window)
@@ -81,15 +76,6 @@ def thinned(times: Micros, values: Values, breaks: float, window: Window) -> tup
         keep = np.unique(np.concatenate([order[lowest], order[highest], holes, holes + 1, [0, len(times) - 1]]))
         hours, values, holes = hours[keep], values[keep], np.searchsorted(keep, holes)
     return np.insert(hours, holes + 1, np.nan), np.insert(values, holes + 1, np.nan)
-
-
-def _limits(axes: Axes, series: Series, low: float, high: float) -> None:
-    for limit, edge in ((series.low, low), (series.high, high)):
-        if limit is not None:
-            axes.axhspan(limit, edge, color=BEYOND, linewidth=0, zorder=0.5, gid="beyond")
-            axes.axhline(limit, color=LIMIT, linewidth=0.9, linestyle=(0, (5, 2)), gid="limit")
-            axes.annotate(figures(limit), (1.008, limit), xycoords=("axes fraction", "data"),
-                          color=LIMIT, fontsize=8.5, va="center_baseline", annotation_clip=False)  # fmt: skip
 
 
 def _shades(axes: Axes, view: View) -> None:
