@@ -11,6 +11,7 @@ import argparse
 import os
 import resource
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -149,6 +150,11 @@ def most_memory() -> Iterator[float]:
         yield resource.getrusage(who).ru_maxrss / 1024
 
 
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--devices", type=int, default=1_000)
@@ -162,7 +168,7 @@ def main() -> None:
         data = gather(Archive(str(root)), site, Period.of("day", DAY))
         todo = [job for job in jobs(data, CHARTS) if job.chart == "line"][: said.charts]
         mine, theirs = ours(todo), naive(todo)
-        print(f"a chart: {mine * 1000:.1f} ms of CPU, the naive loop {theirs * 1000:.1f} ms: 1/{theirs / mine:.1f}")
+        say(f"a chart: {mine * 1000:.1f} ms of CPU, the naive loop {theirs * 1000:.1f} ms: 1/{theirs / mine:.1f}")
         rows, todo, data = data.rows, [], None
         start, cpu = time.perf_counter(), sum(os.times()[:4])
         made = report(Settings(home=root), site, DAY, MemoryCatalogue())
@@ -170,9 +176,9 @@ def main() -> None:
         used = sum(os.times()[:4]) - cpu
         files = sum(1 for _ in made.folder.rglob("*.svg"))
         own, worker = most_memory()
-        print(f"{said.devices} devices, {rows:,} readings, {files} charts: {took:.1f} s, {used:.1f} s of CPU on "
+        say(f"{said.devices} devices, {rows:,} readings, {files} charts: {took:.1f} s, {used:.1f} s of CPU on "
               f"{len(os.sched_getaffinity(0))} cores: {took / 30:.2f} of 30 s")  # fmt: skip
-        print(f"memory: {own:.0f} MB, a worker {worker:.0f} MB; page {made.page.stat().st_size / 1e6:.1f} MB, "
+        say(f"memory: {own:.0f} MB, a worker {worker:.0f} MB; page {made.page.stat().st_size / 1e6:.1f} MB, "
               f"paper {(made.folder / 'report.pdf').stat().st_size / 1e6:.1f} MB")  # fmt: skip
     finally:
         shutil.rmtree(root)

@@ -3,17 +3,19 @@
 import json
 import threading
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import DatabaseError
 from typer.testing import CliRunner
 
 from barograph.cli import report as command
-from barograph.errors import WriterBusy
+from barograph.errors import ReportError, WriterBusy
 from barograph.registry import Device, Point
 from barograph.reports.catalogue import SqlCatalogue
 from barograph.reports.publish import report
+from barograph.state import signoffs, tables
 from barograph.state.engine import connect, writer_lock
 from barograph.state.tables import alarms, reports
 from barograph.testing import a_site, readings, settled_day
@@ -140,3 +142,29 @@ def test_of_two_copies_at_once_one_publishes(settings):
 
     assert [True] == [one.changed for one in made if one.changed]
     assert {1} == {one.revision for one in made}
+
+
+def test_a_signature_stands_for_one_revision_and_for_good(settings):
+    """What a person has confirmed, nobody changes or takes back: not even who can write to the table."""
+    engine, at_seven = connect(settings), datetime(2026, 6, 18, 7, tzinfo=UTC)
+    with engine.begin() as connection:
+        row = {"site": "signed", "day": DAY.isoformat(), "revision": 1, "fingerprint": "", "inputs": {}, "folder": ""}
+        connection.execute(insert(reports).values(**row, made=at_seven))
+    try:
+        signoffs.sign(engine, "signed", DAY, 1, " Ana <b> ", at_seven, "meat discarded\0")
+        signoffs.sign(engine, "signed", DAY, 1, "Ben", at_seven + timedelta(hours=1))
+
+        found = signoffs.of(engine, "signed", [DAY, DAY + timedelta(days=1)])
+
+        assert [("Ana <b>", "meat discarded"), ("Ben", "")] == [(one.who, one.comment) for one in found][-2:]
+        assert at_seven == found[-2].at
+        with pytest.raises(ReportError, match="no revision 2"):
+            signoffs.sign(engine, "signed", DAY, 2, "Ana", at_seven)
+        with pytest.raises(ReportError, match="needs the name"):
+            signoffs.sign(engine, "signed", DAY, 1, "  ", at_seven)
+        for change in (delete(tables.signoffs), update(tables.signoffs).values(who="Eve")):
+            with pytest.raises(DatabaseError, match="never changed"), engine.begin() as connection:
+                connection.execute(change)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(delete(reports).where(reports.c.site == "signed"))

@@ -167,7 +167,7 @@ class Frame:
             above = _svg(self.figure)
         self.figure.patch.set_visible(True)
         # Both name their parts by number: those of the second are told apart.
-        above = IDS.sub(rb"\1n-", above[above.index(b"<g ") :])
+        above = IDS.sub(rb"\1n_", above[above.index(b"<g ") :])
         return self._written[1][: self._written[1].rindex(b"</svg>")] + above
 
     def _new(self) -> list[Artist]:

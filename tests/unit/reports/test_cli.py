@@ -69,3 +69,20 @@ def test_no_reports_yet_says_how_to_make_one(tmp_path, monkeypatch):
     monkeypatch.setenv("BAROGRAPH_HOME", str(tmp_path))
 
     assert "barograph report make" in run("list")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--day", "2026-06-17", "--until", "2026-06-10"], "cannot end"),
+        (["--day", "2026-06-17", "--zone", "a", "--device", "b"], "one of --zone and --device"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_said(published, words, said):
+    with pytest.raises(ReportError, match=said):
+        run("show", *words)
+
+
+def test_a_week_that_was_not_made_is_named(published):
+    with pytest.raises(ReportError, match="There is no report of shop, 2026-06-15"):
+        run("show", "--day", "2026-06-17", "--period", "week")
