@@ -26,7 +26,7 @@ GAPS = 50
 COUNTS = ("read", "stored", "duplicate", "rejected")
 STRETCHES = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
-Sums = Mapping[str, int]
+Sums = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Flow:
     """Why the ledger cannot be read: then there are neither batches nor sums."""
     batches: Sequence[BatchRow] = ()
     sums: Mapping[str, Sums] | None = None
-    """hour, day, week -> read, stored, duplicate, rejected of all writers, and `late`: batches with late readings."""
+    """hour, day, week -> read, stored, duplicate, rejected, `batches` of all writers; `late`, seconds of the latest."""
     gaps: Sequence[Gap] = ()
     waiting: int | None = None
     why_waiting: str = ""
@@ -131,14 +131,12 @@ def sums_since(engine: Engine, since: datetime) -> Sums:
                   coalesce(sum((counts->>'stored')::bigint), 0) as stored,
                   coalesce(sum((counts->>'duplicate')::bigint), 0) as duplicate,
                   coalesce(sum((counts->>'rejected')::bigint), 0) as rejected,
-                  count(*) filter (where (steps->'drain'->>'late_worst') is not null) as late,
+                  max((steps->'drain'->>'late_worst')::float) as late,
                   count(*) as batches
            from batches where horizon >= :since and counts is not null"""
     )
     with engine.connect() as connection:
-        return {
-            name: int(value) for name, value in connection.execute(wanted, {"since": since}).mappings().one().items()
-        }
+        return dict(connection.execute(wanted, {"since": since}).mappings().one())
 
 
 def recent_gaps(engine: Engine) -> list[Gap]:

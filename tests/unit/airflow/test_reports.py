@@ -194,7 +194,7 @@ def test_two_days_stand_beside_each_other(shop: Shop):
 
     page = shop.visit().get("/compare?site=demo&a=2026-11-19&b=2026-11-20").text
 
-    assert "+1.2" in page
+    assert "+1.25" in page
     assert "99 %" in page
     assert "<script>" not in page
     assert 404 == shop.visit().get("/compare?site=demo&a=2026-11-19&b=2026-11-18").status_code
