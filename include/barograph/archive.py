@@ -123,6 +123,17 @@ class Archive:
             return pa.table({column: [] for column in columns})
         return found.to_pyarrow_dataset().to_table(columns=list(columns), filter=pc.field("batch") == batch)
 
+    def said_by(self, device: str, window: Window) -> pa.Table:
+        """A device's readings of a short window as they came, without Spark; copies too."""
+        columns = ["time", "metric", "value", "port", "seq", "boot", "raw", "topic", "partition", "offset", "frame"]
+        found = self._table("readings")
+        if found is None:
+            return pa.table({column: [] for column in columns})
+        time = pc.field("time")
+        days = pc.field("day").isin(window.utc_days())
+        inside = days & (pc.field("device") == device) & (time >= window.start) & (time < window.end)
+        return found.to_pyarrow_dataset().to_table(columns=columns, filter=inside)
+
     def near(self, spark: SparkSession, windows: Sequence[Window]) -> DataFrame:
         """The record's readings as they came, of these windows and of all around that may be a copy of them."""
         reach = merged(window.widened(DUPLICATE_REACH, DUPLICATE_REACH) for window in windows)

@@ -9,17 +9,12 @@ from datetime import UTC, date, datetime
 
 from fastapi import Request
 
-from barograph.errors import BarographError
 from barograph.settings import Settings
 from barograph.stack.airflow_api import Airflow
 from barograph.windows import Window
 
 AT_ONCE = 2
 """Days of a backfill that are worked on side by side; the pool `history` keeps `ingest` out of their way."""
-
-
-class Refused(BarographError):
-    """What was asked for makes no sense; the visitor is told why."""
 
 
 class Actions:

@@ -21,7 +21,7 @@ from barograph.state.alarm_lists import SEVERITIES, Handled, Moment, Wanted
 from barograph.state.handling import STATES, Action, Verb, act, length
 from barograph.windows import Window
 from barograph_airflow.ui import guard
-from barograph_airflow.ui.chart import Chart, chart_of
+from barograph_airflow.ui.alarm_chart import Chart, chart_of
 from barograph_airflow.ui.pages import Pages, zone_of
 
 SHOWN = 100

@@ -16,9 +16,10 @@ from barograph.errors import BarographError, ReportError
 from barograph.live.ledger import Flow
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import alarms, backtests, data, guard, health, now, reports
-from barograph_airflow.ui.actions import Actions, Refused
+from barograph_airflow.ui import alarms, backtests, data, devices, guard, health, now, reports
+from barograph_airflow.ui.actions import Actions
 from barograph_airflow.ui.days import Days
+from barograph_airflow.ui.errors import NotHere, Refused
 from barograph_airflow.ui.live import Watch
 from barograph_airflow.ui.pages import Pages, path
 from barograph_airflow.ui.runs import facts_of
@@ -26,6 +27,8 @@ from barograph_airflow.ui.shelf import Shelf
 
 PAGE = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; \
 form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+
+STATUS = {ReportError: 404, NotHere: 404, Refused: 422}
 
 
 def create_app(
@@ -53,7 +56,7 @@ def create_app(
     @app.exception_handler(BarographError)
     def refused(request: Request, error: BarographError) -> HTMLResponse:
         """What was asked for is not there, or a server is away: said where it was asked for."""
-        status = 404 if isinstance(error, ReportError) else 422 if isinstance(error, Refused) else 503
+        status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 503)
         template = "refused.html" if guard.HEADER in request.headers else "missing.html"
         return pages.show(request, template, status=status, what=str(error), status_code=status)
 
@@ -62,7 +65,9 @@ def create_app(
         return RedirectResponse(path(request, "now"))
 
     sites = Sites(settings.sites_folder)
-    app.include_router(now.routes(pages, watch or Watch(_look(settings, sites), clock)))
+    watch = watch or Watch(_look(settings, sites), clock)
+    app.include_router(now.routes(pages, watch))
+    app.include_router(devices.routes(pages, watch, sites))
     app.include_router(health.routes(pages, ask))
     days = Days(settings, sites)
     app.include_router(reports.routes(pages, shelf, days, actions or Actions(settings)))

@@ -1,183 +1,188 @@
-"""A small chart of the readings around an alarm, as places and paths for a template: it has the page's colours.
-
-Matplotlib keeps its style in one place for all threads, and the server draws in many.
-"""
+"""One series over time as an SVG drawing: a band from least to most, a line of means, gaps as gaps, limits, alarms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import numpy as np
-from numpy.typing import NDArray
+from barograph.live.device import AlarmSpan
+from barograph.readings import FAIL, SUSPECT
+from barograph.windows import Window
+from barograph_airflow.ui import words
 
-from barograph.metrics import metric
-from barograph.readings import GOOD
-from barograph.rules.excursion import Limits, limits_of
-from barograph.state.handling import Standing
-from barograph.windows import Window, microseconds
+if TYPE_CHECKING:
+    from barograph.influx.series import Course
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 26
-GAP = 6
-"""Median steps between readings that break the line."""
-STEPS = tuple(timedelta(minutes=count) for count in (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440))
-MARKS = 7
-"""At most so many times below the chart."""
-
-
-class Box(NamedTuple):
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Mark(NamedTuple):
-    at: float
-    text: str
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 24
+HEIGHT = 220
+STEPS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
+STEPS += [timedelta(days=days) for days in (1, 2, 5, 7, 14, 28, 56, 91)]
+PIXELS_A_LABEL = 84
+SILENT = 5
+"""Cadences without a reading that are a gap in the line."""
 
 
 @dataclass(frozen=True)
-class Chart:
+class Tick:
+    place: float
     label: str
-    curve: str
-    """A path; empty without readings that are good."""
-    bad: list[tuple[float, float]]
-    """Readings that are not good."""
-    beyond: list[Box]
-    limits: list[Mark]
-    alarm: Box
-    acknowledged: float | None
-    times: list[Mark]
-    values: list[Mark]
-    empty: bool
-
-    width = WIDTH
-    height = HEIGHT
-    left = LEFT
-    right = WIDTH - RIGHT
-    top = TOP
-    bottom = HEIGHT - BOTTOM
 
 
-def chart_of(alarm: Mapping[str, Any], standing: Standing, readings: Any, window: Window, zone: str) -> Chart:
-    """`readings`: times, values and flags of the window, see influx.around."""
-    limits = limits_of(alarm)
-    known = ~np.isnan(readings.values)
-    good = known & (readings.flags == GOOD)
-    what = metric(alarm["metric"])
-    low, high = _extent(readings.values[good if good.any() else known], limits, what.resolution)
-    start, length = microseconds(window.start), microseconds(window.end) - microseconds(window.start)
+@dataclass(frozen=True)
+class Drawing:
+    """All that the template needs, in pixels."""
 
-    def across(moment: Any) -> Any:
-        return LEFT + (WIDTH - LEFT - RIGHT) * np.clip((moment - start) / length, 0, 1)
+    width: int
+    height: int
+    plot: tuple[float, float, float, float]
+    """x, y, width, height of the field in which is drawn."""
+    line: str
+    band: str
+    marks: Sequence[tuple[float, float, str]]
+    """Readings that are doubted: x, y, and `suspect` or `fail`."""
+    across: Sequence[Tick]
+    up: Sequence[Tick]
+    limits: Sequence[Tick]
+    alarms: Sequence[tuple[float, float, str]]
+    """x, width, what it says."""
+    points: str
+    """[[x, y, time, text], ...] as JSON, for whoever points at the drawing."""
+    readings: int
 
-    def down(value: Any) -> Any:
-        return TOP + (HEIGHT - TOP - BOTTOM) * np.clip((high - value) / (high - low), 0, 1)
+    @property
+    def empty(self) -> bool:
+        return not self.readings
 
-    def place(moment: datetime) -> float:
-        return round(float(across(microseconds(moment))), 1)
 
-    times, values = _thinned(across(readings.times[good]), readings.values[good])
-    ends = place(alarm["cleared"]) if alarm["cleared"] else place(window.end)
-    begins = place(alarm["started"])
-    acknowledged = standing.acknowledged.at if standing.acknowledged else None
-    odd = known & ~good
-    return Chart(
-        label=f"{what.label}, {what.unit}" if what.unit else what.label,
-        curve=_path(times, down(values), _breaks(across(readings.times[good]))),
-        bad=_points(across(readings.times[odd]), down(readings.values[odd])),
-        beyond=list(_beyond(limits, down)),
-        limits=[
-            Mark(round(float(down(limit)), 1), f"{limit:g}") for limit in (limits.low, limits.high) if limit is not None
-        ],
-        alarm=Box(begins, TOP, max(2.0, round(ends - begins, 1)), HEIGHT - TOP - BOTTOM),
-        acknowledged=place(acknowledged) if acknowledged and acknowledged in window else None,
-        times=[Mark(place(moment), text) for moment, text in _moments(window, zone)],
-        values=[
-            Mark(round(float(down(value)), 1), f"{value:g}".replace("-", "−")) for value in _round_values(low, high)
-        ],
-        empty=not known.any(),
+def draw(
+    course: Course,
+    window: Window,
+    width: int,
+    zone: str,
+    cadence: float,
+    limits: tuple[float | None, float | None],
+    alarms: Sequence[AlarmSpan],
+) -> Drawing:
+    field = (float(LEFT), float(TOP), float(width - LEFT - RIGHT), float(HEIGHT - TOP - BOTTOM))
+    start, length = window.start.timestamp(), window.length.total_seconds()
+
+    def x(seconds: float) -> float:
+        return round(LEFT + (seconds - start) / length * field[2], 1)
+
+    middle = course.step.total_seconds() / 2
+    rows = [
+        (float(time) + middle, float(low), float(mean), float(high))
+        for time, low, mean, high in zip(course.times, course.low, course.mean, course.high, strict=True)
+    ]
+    known = [row for row in rows if not math.isnan(row[2])]
+    bottom, top = _range([row[1] for row in known], [row[3] for row in known], limits)
+
+    def y(value: float) -> float:
+        return round(TOP + (top - value) / (top - bottom) * field[3], 1)
+
+    pieces = list(_pieces(known, max(SILENT * cadence, 2.5 * course.step.total_seconds())))
+    return Drawing(
+        width=width,
+        height=HEIGHT,
+        plot=field,
+        line="".join(_line([(x(time), y(mean)) for time, _, mean, _ in piece]) for piece in pieces),
+        band="".join(_band([(x(time), y(low), y(high)) for time, low, _, high in piece]) for piece in pieces)
+        if course.step
+        else "",
+        marks=list(_marks(course, x, y)),
+        across=list(_times(window, zone, field[2], x)),
+        up=[Tick(y(value), f"{value:g}") for value in _rounds(bottom, top)],
+        limits=[Tick(y(limit), f"{limit:g}") for limit in limits if limit is not None and bottom <= limit <= top],
+        alarms=list(_alarms(alarms, window, x)),
+        points=json.dumps([[x(row[0]), y(row[2]), *_said(row, zone, bool(course.step))] for row in known]),
+        readings=len(known),
     )
 
 
-def _extent(values: NDArray[np.float64], limits: Limits, resolution: float) -> tuple[float, float]:
-    """From the lowest to the highest of values and limits, with some air."""
-    every = [limit for limit in (limits.low, limits.high) if limit is not None]
-    if len(values):
-        every += [float(values.min()), float(values.max())]
-    if not every:
-        return 0.0, 1.0
-    low, high = min(every), max(every)
-    least = max(10 * resolution, 1e-6 * abs(high), 1e-9)
-    pad = max(0.08 * (high - low), (least - (high - low)) / 2)
-    return low - pad, high + pad
+def _range(
+    lows: Sequence[float], highs: Sequence[float], limits: tuple[float | None, float | None]
+) -> tuple[float, float]:
+    """What lies between bottom and top: all values, and limits that are not far from them."""
+    if not lows:
+        known = [limit for limit in limits if limit is not None] or [0.0, 1.0]
+        return min(known) - 1, max(known) + 1
+    low, high = min(lows), max(highs)
+    reach = max(high - low, 0.5, abs(high) * 0.01)
+    near = [limit for limit in limits if limit is not None and low - reach <= limit <= high + reach]
+    low, high = min([low, *near]), max([high, *near])
+    margin = max(high - low, 0.2) * 0.06
+    return low - margin, high + margin
 
 
-def _thinned(xs: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and the highest value of each column of pixels."""
-    if len(xs) <= 2 * WIDTH:
-        return xs, values
-    order = np.lexsort((values, xs.astype(np.int64)))
-    edges = np.flatnonzero(np.diff(xs[order].astype(np.int64)))
-    keep = np.unique(np.concatenate([order[np.append(0, edges + 1)], order[np.append(edges, len(order) - 1)]]))
-    return xs[keep], values[keep]
+def _pieces(rows: Sequence[tuple[float, ...]], longest: float) -> Iterator[list[tuple[float, ...]]]:
+    piece: list[tuple[float, ...]] = []
+    for row in rows:
+        if piece and row[0] - piece[-1][0] > longest:
+            yield piece
+            piece = []
+        piece.append(row)
+    if piece:
+        yield piece
 
 
-def _breaks(xs: NDArray[np.float64]) -> float:
-    """How far apart two neighbours are that no line joins."""
-    return max(3.0, GAP * float(np.median(np.diff(xs)))) if len(xs) > 1 else 0.0
+def _line(places: Sequence[tuple[float, float]]) -> str:
+    path = "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
+    return path if len(places) > 1 else f"{path}h.1"
 
 
-def _path(xs: NDArray[np.float64], ys: NDArray[np.float64], apart: float) -> str:
-    parts: list[str] = []
-    before = None
-    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
-        # A point without neighbours is drawn too: round ends make a dot of a line of no length.
-        joined = before is not None and x - before <= apart
-        parts.append(f"{'L' if joined else 'M'}{x:.1f} {y:.1f}{'' if joined else 'h0'}")
-        before = x
-    return "".join(parts)
+def _band(places: Sequence[tuple[float, float, float]]) -> str:
+    along = [f"{x:g} {high:g}" for x, _, high in places]
+    back = [f"{x:g} {low:g}" for x, low, _ in reversed(places)]
+    return f"M{'L'.join([*along, *back])}Z"
 
 
-def _points(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> list[tuple[float, float]]:
-    """One for each spot of the chart."""
-    spots = {(round(x / 3), round(y / 3)): (round(x, 1), round(y, 1)) for x, y in zip(xs, ys, strict=True)}
-    return [(float(x), float(y)) for x, y in spots.values()]
+def _marks(course: Course, x: object, y: object) -> Iterator[tuple[float, float, str]]:
+    for time, value, flag in zip(course.times, course.mean, course.flags, strict=False):
+        if flag in (SUSPECT, FAIL) and not math.isnan(value):
+            yield x(float(time)), y(float(value)), "fail" if flag == FAIL else "suspect"  # type: ignore[operator]
 
 
-def _beyond(limits: Limits, down: Any) -> Iterator[Box]:
-    if limits.high is not None:
-        yield Box(LEFT, TOP, WIDTH - LEFT - RIGHT, round(float(down(limits.high)) - TOP, 1))
-    if limits.low is not None:
-        top = round(float(down(limits.low)), 1)
-        yield Box(LEFT, top, WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - top)
+def _alarms(alarms: Sequence[AlarmSpan], window: Window, x: object) -> Iterator[tuple[float, float, str]]:
+    for alarm in alarms:
+        lasted = Window(alarm.start, max(alarm.start, alarm.end or window.end)).clipped(window)
+        if lasted:
+            begin, end = (x(moment.timestamp()) for moment in (lasted.start, lasted.end))  # type: ignore[operator]
+            yield begin, max(2.0, end - begin), f"{alarm.severity}: {alarm.message}"
 
 
-def _moments(window: Window, zone: str) -> Iterator[tuple[datetime, str]]:
-    """Round times of the local clock."""
+def _times(window: Window, zone: str, pixels: float, x: object) -> Iterator[Tick]:
+    """Round local times, so far apart that their labels have room."""
     here = ZoneInfo(zone)
-    step = next((step for step in STEPS if window.length / step <= MARKS), STEPS[-1])
-    midnight = window.start.astimezone(here).replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight.astimezone(window.start.tzinfo)
-    while moment < window.end:
-        local = moment.astimezone(here)
-        if moment in window:
-            at_midnight = (local.hour, local.minute) == (0, 0)
-            yield moment, f"{local.day}.{local.month}." if at_midnight else f"{local:%H:%M}"
-        moment += step
+    most = max(2, int(pixels / PIXELS_A_LABEL))
+    step = next((step for step in STEPS if window.length / step <= most), STEPS[-1])
+    local = window.start.astimezone(here).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    if step >= timedelta(days=1):
+        local -= timedelta(days=(local.toordinal() % (step // timedelta(days=1))))
+    end = window.end.astimezone(here).replace(tzinfo=None)
+    while local <= end:
+        moment = local.replace(tzinfo=here).astimezone(UTC)
+        if window.start <= moment <= window.end:
+            whole = local.hour == local.minute == 0
+            label = words.short_day(local.date())[4:] if whole else f"{local:%H:%M}"
+            yield Tick(x(moment.timestamp()), label)  # type: ignore[operator]
+        local += step
 
 
-def _round_values(low: float, high: float) -> Iterator[float]:
-    """About four round numbers."""
-    rough = (high - low) / 4
-    size = 10.0 ** np.floor(np.log10(rough))
-    step = float(next(size * times for times in (1, 2, 5, 10) if size * times >= rough))
-    value = np.ceil(low / step) * step
-    while value <= high:
-        yield float(f"{value:.10g}")
-        value += step
+def _rounds(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers between two, at most so many and one."""
+    span = high - low
+    power = 10.0 ** math.floor(math.log10(span / most))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
+    first = math.ceil(low / step)
+    return [round(step * place, 10) for place in range(first, math.floor(high / step) + 1)]
+
+
+def _said(row: tuple[float, ...], zone: str, steps: bool) -> tuple[str, str]:
+    moment = datetime.fromtimestamp(row[0], UTC)
+    text = f"{row[2]:.4g}" + (f" ({row[1]:.4g} to {row[3]:.4g})" if steps and row[1] != row[3] else "")
+    return words.moment(moment, zone), text

@@ -13,9 +13,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from barograph.errors import ReportError
 from barograph_airflow.ui import calendar, guard
-from barograph_airflow.ui.actions import Actions, Refused, local_today
+from barograph_airflow.ui.actions import Actions, local_today
 from barograph_airflow.ui.comparing import compare
 from barograph_airflow.ui.days import Days
+from barograph_airflow.ui.errors import Refused
 from barograph_airflow.ui.pages import Pages
 from barograph_airflow.ui.runs import last_backfill, state_of
 from barograph_airflow.ui.shelf import Shelf

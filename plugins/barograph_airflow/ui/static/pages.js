@@ -30,3 +30,54 @@ setInterval(() => {
     if (time.textContent !== text) time.textContent = text
   }
 }, 1000)
+
+// A chart is made as wide as its place is.
+addEventListener("htmx:configRequest", event => {
+  if (event.target.dataset.width !== undefined) event.detail.parameters.width = Math.round(event.target.clientWidth)
+})
+
+// Pointing at a chart says what is there; drawing over it shows that stretch of time.
+const at = (plot, event) => {
+  const box = plot.getBoundingClientRect()
+  return (event.clientX - box.left) * plot.viewBox.baseVal.width / box.width
+}
+const field = plot => plot.querySelector(".field")
+let begun = null
+addEventListener("pointermove", event => {
+  const plot = event.target.closest?.(".plot")
+  if (!plot) return
+  plot.points ??= JSON.parse(plot.dataset.points)
+  const x = at(plot, event)
+  const [px, py, time, text] = plot.points.reduce((best, one) => Math.abs(one[0] - x) < Math.abs(best[0] - x) ? one : best)
+  const top = field(plot).y.baseVal.value, high = field(plot).height.baseVal.value
+  plot.querySelector(".cursor").setAttribute("d", `M${px} ${top}v${high}M${px - 4} ${py}h8`)
+  plot.parentElement.querySelector(".told").textContent = `${time}   ${text}`
+  if (begun?.plot === plot) {
+    begun.box.setAttribute("x", Math.min(begun.x, x))
+    begun.box.setAttribute("width", Math.abs(x - begun.x))
+  }
+})
+addEventListener("pointerdown", event => {
+  const plot = event.target.closest?.(".plot")
+  if (!plot || event.pointerType === "touch" || event.button) return
+  const box = document.createElementNS("http://www.w3.org/2000/svg", "rect")
+  const {y, height} = field(plot)
+  for (const [name, value] of [["class", "chosen"], ["y", y.baseVal.value], ["height", height.baseVal.value]]) box.setAttribute(name, value)
+  plot.append(box)
+  begun = {plot, box, x: at(plot, event)}
+})
+addEventListener("pointerup", event => {
+  if (!begun) return
+  const {plot, box, x} = begun
+  begun = null
+  box.remove()
+  const ends = [x, at(plot, event)].sort((one, other) => one - other)
+  if (ends[1] - ends[0] < 8) return
+  const left = field(plot).x.baseVal.value, wide = field(plot).width.baseVal.value
+  const {start, end, device} = plot.dataset
+  const times = ends.map(place => {
+    const share = Math.min(1, Math.max(0, (place - left) / wide))
+    return new Date((Number(start) + share * (end - start)) * 1000).toISOString()
+  })
+  location.assign(`${device}?${new URLSearchParams({from: times[0], to: times[1]})}`)
+})
