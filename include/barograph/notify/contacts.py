@@ -15,7 +15,7 @@ from barograph.documents import Strict
 from barograph.notify.news import rank
 from barograph.notify.quiet import Quiet
 from barograph.registry import Slug
-from barograph.rules.model import Severity
+from barograph.rules.levels import Severity
 
 Language = Literal["en", "zh"]
 

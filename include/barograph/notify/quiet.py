@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from barograph.documents import Strict
 from barograph.notify.news import rank
-from barograph.rules.model import Severity
+from barograph.rules.levels import Severity
 from barograph.windows import Window
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -25,7 +25,7 @@ from barograph.notify.contacts import (
     web_address,
 )
 from barograph.registry import Site
-from barograph.rules.model import read_rules
+from barograph.rules.book import read_rules
 from barograph.settings import Settings
 from barograph.state.system_alarms import SYSTEM_RULES
 
@@ -160,7 +160,7 @@ def _rules(settings: Settings) -> set[str]:
     found = set(SYSTEM_RULES)
     for path in settings.sites_folder.glob("*/site.yaml"):
         try:
-            found |= {rule.rule for rule in read_rules(path.parent)}
+            found |= {rule.rule for rule in read_rules(path.parent).rules}
         except DocumentError:
             continue
     return found

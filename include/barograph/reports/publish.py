@@ -34,7 +34,7 @@ from barograph.reports.page import page
 from barograph.reports.pdf import pdf
 from barograph.reports.periods import SITE, Period, Scope
 from barograph.reports.shelf import LATEST, MANIFEST, Published, digest, find, listing, revisions
-from barograph.rules.model import read_rules
+from barograph.rules.book import read_rules
 from barograph.settings import Settings
 from barograph.state.signoffs import Signoff
 
@@ -123,7 +123,7 @@ def _made(
         period,
         scope,
         alarms=catalogue.alarms(site.site, period.window(site.timezone)),
-        rules=read_rules(settings.sites_folder / site.site),
+        rules=read_rules(settings.sites_folder / site.site).rules,
         default_cadence=settings.ingest.default_cadence,
         quality=Quality(promise=said.promise, late_after=said.grace or 900),
         language=said.language,

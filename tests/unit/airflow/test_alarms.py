@@ -21,9 +21,9 @@ from barograph.state.alarm_lists import Handled, Moment, Wanted
 from barograph.state.handling import Action, standing
 from barograph.windows import Window, microseconds
 from barograph_airflow.ui import alarms as page
+from barograph_airflow.ui.alarm_chart import HEIGHT, LEFT, chart_of
 from barograph_airflow.ui.alarms import Filters
 from barograph_airflow.ui.app import create_app
-from barograph_airflow.ui.alarm_chart import HEIGHT, LEFT, chart_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>\u202e"
