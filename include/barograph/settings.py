@@ -55,6 +55,8 @@ class KafkaSettings(Section):
     """What the collector could not decode, byte for byte, with the reason."""
     operations: str = "operations"
     """The collector's metrics and events, on their way to InfluxDB's bucket of that name."""
+    alarms: str = "alarms-fast"
+    """Provisional alarms of the collectors' fast lanes, on their way to `ingest`."""
     operations_hours: int = Field(default=48, ge=1)
     """How long Kafka keeps those."""
     partitions: int = Field(default=4, ge=1)
@@ -315,7 +317,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _targets_apart(self) -> Self:
-        ours = {*self.kafka.topics, self.kafka.rejects, self.kafka.operations}
+        ours = {*self.kafka.topics, self.kafka.rejects, self.kafka.operations, self.kafka.alarms}
         checked(self.targets, self.kafka.brokers, ours)
         return self
 

@@ -123,6 +123,7 @@ def opened(shared: Settings) -> Iterator[River]:
                     "topics": [f"{name}-readings"],
                     "rejects": f"{name}-rejects",
                     "operations": f"{name}-operations",
+                    "alarms": f"{name}-alarms-fast",
                     "partitions": 2,
                 }
             ),

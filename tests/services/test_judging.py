@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import count
 
 import pytest
+from kafka import KafkaProducer
 from tests.services.river import opened
 from tests.unit.rules.told import NOON, at, said, watches
 
+from barograph.ingest.fast import provisional_alarms
 from barograph.rules.history import rewound, touched_keys
 from barograph.rules.judge import judge
-from barograph.rules.readings import moment
-from barograph.state import books, engine, judged
+from barograph.rules.readings import Event, moment
+from barograph.state import books, engine, judged, provisional
 from barograph.state.ledger import Ledger
+from barograph.windows import iso
 
 WARM = {
     "rule": "warm",
@@ -47,6 +51,9 @@ class Judgement:
         back = rewound(states, touched_keys(earliest, states[0][1] if states else None, self.rules), self.rules)
         state, events = judge(back.state, self.readings, self.rules, at(horizon))
         return judged.record(self.engine, batch, state, back.since, events, self.rules, timedelta(hours=1))
+
+    def fast(self, *events, horizon):
+        provisional.take_in(self.engine, events, self.rules, moment(at(horizon)))
 
     def alarms(self, what="alarm, state"):
         return self.river.sql(f"select {what} from alarms order by alarm")
@@ -139,3 +146,77 @@ def test_rules_that_were_good_are_kept(river):
     assert "rules: [] # 2" == books.newest(connection, "shop").text
     assert ("rules: []", then) == books.newest(connection, "shop", moment(at(30)))[1:]
     assert books.newest(connection, "elsewhere") is None
+
+
+def from_a_collector(transition, time, started=None, value=9.0, rule="warm"):
+    """What the fast lane of a collector says of fridge-1."""
+    return Event(
+        moment(at(time)), rule, "fridge-1", "temperature", transition, moment(at(started or time)), value, "major", "v",
+        8.0, details={"collector": "till"},
+    )  # fmt: skip
+
+
+def test_both_lanes_find_one_alarm(river):
+    """The collector was first and saw it half a minute earlier; it is confirmed, and keeps its number."""
+    judgement = Judgement(river, WARM)
+    judgement.fast(from_a_collector("opened", 60), horizon=70)
+    assert [(1, "open", True, moment(at(60)))] == judgement.alarms("alarm, state, provisional, opened")
+
+    judgement.batch(said(4, 9, 9, 9, 9), 130)
+
+    assert [(1, "open", False, moment(at(90)))] == judgement.alarms("alarm, state, provisional, opened")
+
+
+def test_what_the_batch_lane_knows_is_not_told_again(river):
+    judgement = Judgement(river, WARM)
+    judgement.batch(said(4, 9, 9, 9, 9), 130)
+
+    judgement.fast(from_a_collector("opened", 60), horizon=140)
+
+    assert [(1, "open", False)] == judgement.alarms("alarm, state, provisional")
+
+
+def test_an_alarm_of_the_fast_lane_that_was_none_is_withdrawn_and_says_why(river):
+    """A spike: one reading alone, which only the next one shows."""
+    judgement = Judgement(river, WARM)
+    spike = [from_a_collector("opened", 60), from_a_collector("cleared", 90, 60)]
+    judgement.fast(*spike, horizon=95)
+    assert [("cleared", True)] == judgement.alarms("state, provisional")
+
+    judgement.batch([*said(4, 4), *said(90, start=60, flag=4), *said(4, 4, start=90)], 130)
+    judgement.fast(*spike, horizon=140)
+
+    [(state, why)] = judgement.alarms("state, thresholds->>'withdrawn'")
+    assert "withdrawn" == state
+    assert "batch 1: the readings" in why
+
+
+def test_it_stays_provisional_while_its_readings_have_not_come(river):
+    """Kafka had the alarm before it had the spooled frames."""
+    judgement = Judgement(river, WARM)
+    judgement.fast(from_a_collector("opened", 60), horizon=70)
+
+    judgement.batch(said(4), 400)
+
+    assert [("open", True)] == judgement.alarms("state, provisional")
+
+
+def test_events_come_through_kafka_and_once(river):
+    """What is no event is passed over; the place in the topic is in the ledger."""
+    judgement = Judgement(river, WARM)
+    event = {
+        "collector": "till", "rule": "warm", "device": "fridge-1", "metric": "temperature", "transition": "opened",
+        "time": iso(moment(at(60))), "started": iso(moment(at(60))), "value": 9.0, "severity": "major", "version": "v",
+        "limit": 8.0,
+    }  # fmt: skip
+    producer = KafkaProducer(bootstrap_servers=river.settings.brokers)
+    for content in (json.dumps(event), "[]", "{", json.dumps({**event, "value": 1e999}), json.dumps(event)):
+        producer.send(river.settings.kafka.alarms, content.encode()).get(timeout=30)
+    producer.close()
+    batch = judgement.ledger.plan("ingest", "fast", moment(at(70)), [], [])
+
+    first = provisional_alarms(river.settings, judgement.ledger, batch, judgement.rules)
+    again = provisional_alarms(river.settings, judgement.ledger, batch, judgement.rules)
+
+    assert [(5, 1), (0, 0)] == [(told["messages"], told["provisional"]) for told in (first, again)]
+    assert [("open", True)] == judgement.alarms("state, provisional")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from barograph.collector.polling import requests
 from barograph.collector.publisher import Topics
 from barograph.collector.simulation.live import check_port
 from barograph.errors import DocumentError
-from barograph.registry import Port, read_sites
+from barograph.registry import Port, Site, read_sites
 from barograph.settings import Settings
 
 
@@ -21,6 +21,7 @@ class Assembly:
     lines: list[Line]
     cadences: Mapping[str, float]
     """Of all registered devices, in seconds."""
+    sites: Sequence[Site] = ()
 
 
 def assembled(settings: Settings, name: str | None, boot: str, topics: Topics, numbers: Numbers) -> Assembly:
@@ -44,7 +45,7 @@ def assembled(settings: Settings, name: str | None, boot: str, topics: Topics, n
         raise DocumentError(f"No site in {settings.sites_folder} has a port. Add `ports:` to a site.yaml.")
     cadences = {device.device: device.cadence for _, site in chosen for device in site.devices}
     numbers.register(frozenset(cadences))
-    return Assembly(lines, cadences)
+    return Assembly(lines, cadences, [site for _, site in chosen])
 
 
 def _check_poll(folder: Path, port: Port) -> None:

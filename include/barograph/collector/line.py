@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -104,6 +105,8 @@ class Line:
         """Registered devices that spoke since somebody last looked."""
         self.asked: str | None = None
         """Whose answer a frame is that does not say who sent it, where the port is polled."""
+        self.listener: Callable[[Frame], None] | None = None
+        """Who judges the frames of registered devices as they come."""
         self._rejected = 0
         self.opened(None)
 
@@ -197,6 +200,8 @@ class Line:
             known.frames += 1
             known.last_frame = at
             known.skew = ahead
+            if self.listener is not None:
+                self.listener(frame)
         else:
             self.counters.unregistered += 1
         self.counters.last_frame = at

@@ -13,9 +13,11 @@ from time import monotonic
 
 import structlog
 
+from barograph.collector.alarm_store import AlarmStore
 from barograph.collector.assembly import Assembly, assembled
 from barograph.collector.clock import SteadyClock
 from barograph.collector.events import Events, Tell
+from barograph.collector.fast import FastLane, books
 from barograph.collector.line import Numbers
 from barograph.collector.loop import Loop
 from barograph.collector.outbox import Outbox
@@ -71,12 +73,20 @@ def collect(
         when_full=settings.collector.when_full,
         tell=tell,
     )
+    alarms = AlarmStore(settings.path("spool", "alarms.db"))
+    rules = books(settings.sites_folder, wanted.sites, alarms, tell)
+    fast = FastLane(wanted.sites, rules, alarms, settings.collector_name, clock(), tell)
+
+    def beside(producer: Producer) -> None:
+        outbox.send(producer)
+        fast.send(producer, settings.kafka.alarms, clock())
+
     publisher = Publisher(
         spool,
         connect or partial(KafkaProducer, settings, client_id="barograph-collector"),
         topics,
         clock=clock,
-        beside=outbox.send,
+        beside=beside,
         tell=tell,
     )
     loop = Loop(
@@ -87,8 +97,10 @@ def collect(
         clock=clock,
         reopen=settings.collector.reopen,
         cadences=wanted.cadences,
+        judge=lambda: fast.turn(clock()),
         tell=tell,
     )
+    _listen(loop, fast)
     report = Reporter(settings, boot, loop, spool, publisher, clock, tell, outbox)
     tell("collector_started", boot=boot, ports=len(wanted.lines), spooled=spool.depth)
 
@@ -96,7 +108,7 @@ def collect(
         if reload is not None and reload.is_set():
             reload.clear()
             supervisor.reloading()
-            report.reloaded(_reload(loop, assemble, tell))
+            report.reloaded(_reload(settings, loop, fast, assemble, clock(), tell))
             supervisor.ready()
         report.now_and_then()
         if publisher.alive:
@@ -114,12 +126,23 @@ def collect(
         log.info("collector_stopped", boot=boot, published=publisher.published, left_in_spool=spool.depth)
         if flushed or not publisher.alive:
             spool.close()
+            alarms.close()
 
 
-def _reload(loop: Loop, assemble: Callable[[], Assembly], tell: Tell) -> str:
+def _listen(loop: Loop, fast: FastLane) -> None:
+    for line in loop.lines:
+        line.listener = fast.hear
+
+
+def _reload(
+    settings: Settings, loop: Loop, fast: FastLane, assemble: Callable[[], Assembly], now: datetime, tell: Tell
+) -> str:
     """Change what was edited; says what is wrong with the files, in which case nothing changes."""
     try:
-        changed = loop.change(assemble())
+        wanted = assemble()
+        changed = loop.change(wanted)
+        fast.changed(wanted.sites, books(settings.sites_folder, wanted.sites, fast.store, tell), now)
+        _listen(loop, fast)
     except DocumentError as error:
         tell("reload_refused", "error", reason=str(error))
         return str(error)

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from barograph import documents
 from barograph.errors import DocumentError
 from barograph.registry import Site
-from barograph.rules import checking
 from barograph.rules.book import FILE, Rules
+from barograph.rules.checking import read_checked
 from barograph.rules.watches import Watches
 from barograph.settings import Settings
 from barograph.state import books
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 def watches(settings: Settings, engine: Engine, sites: Sequence[Site], horizon: datetime) -> Watches:
     """The rules in force, ready to judge. A good file is kept in SQL, for the day when the next one is not good."""
-    rules = {site.site: in_force(settings.sites_folder / site.site, site, engine, horizon) for site in sites}
+    rules = {site.site: in_force(settings.sites_folder / site.site / FILE, site, engine, horizon) for site in sites}
     began = first_horizon(engine)
     return Watches(
         sites,
@@ -36,25 +36,12 @@ def watches(settings: Settings, engine: Engine, sites: Sequence[Site], horizon: 
     )
 
 
-def in_force(folder: Path, site: Site, engine: Engine, horizon: datetime) -> Rules:
-    path = folder / FILE
-    if not path.exists():
-        return Rules()
+def in_force(path: Path, site: Site, engine: Engine, horizon: datetime) -> Rules:
     try:
-        rules, text = checked(path, site)
+        rules, text = read_checked(path, site)
     except DocumentError as error:
         last = books.newest(engine, site.site)
         log.error("bad_rules", site=site.site, mistakes=str(error).splitlines(), in_force=last and last.version)
         return Rules() if last is None else documents.validated(documents.parse(path, last.text), Rules)
     books.keep(engine, site.site, text, horizon)
     return rules
-
-
-def checked(path: Path, site: Site) -> tuple[Rules, str]:
-    """The rules of a file, and its text. Raises DocumentError that lists every mistake."""
-    document = documents.load(path)
-    rules = documents.validated(document, Rules)
-    wrong = [document.problem(place, what) for place, what in checking.told(rules, site).mistakes]
-    if wrong:
-        raise DocumentError("\n".join(wrong))
-    return rules, path.read_text(encoding="utf-8")

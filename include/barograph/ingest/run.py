@@ -20,6 +20,7 @@ from barograph.ingest import late
 from barograph.ingest.annotate import annotate
 from barograph.ingest.distribute import begin, distribute
 from barograph.ingest.drain import WRITER, adopt, drain, planned, topics
+from barograph.ingest.fast import provisional_alarms
 from barograph.ingest.identify import identify
 from barograph.ingest.judge import judge
 from barograph.ingest.operations import operations
@@ -101,7 +102,9 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
                 facts.update(ranges=len(touched), readings=readings.count())
             with _step(work, batch, steps, "load"):
                 load(work.spark, work.settings, batch, touched, readings, windows)
+    fast = provisional_alarms(work.settings, work.ledger, batch, work.rules)
     with _step(work, batch, steps, "judge") as facts:
+        facts.update({f"fast_{name}": count for name, count in fast.items()})
         facts.update(
             judge(work.spark, work.settings, work.archive, work.places, work.rules, work.engine, batch)
         )  # fmt: skip

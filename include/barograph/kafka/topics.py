@@ -35,6 +35,7 @@ def create_topics(settings: Settings) -> list[str]:
         **dict.fromkeys(settings.kafka.topics, settings.kafka.partitions),
         settings.kafka.rejects: 1,
         settings.kafka.operations: 1,
+        settings.kafka.alarms: 1,
         **dict.fromkeys(_of_targets(settings), settings.kafka.partitions),
     }
     config = {

@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from itertools import combinations
+from pathlib import Path
 from typing import NamedTuple
 
+from barograph import documents
 from barograph.documents import Place
+from barograph.errors import DocumentError
 from barograph.metrics import BY_NAME, known, metric
 from barograph.registry import Point, Site
 from barograph.rules.book import Rules
@@ -123,6 +126,18 @@ def _nothing_left(one: Rule, other: Rule) -> bool:
     low = max(min((band.low for band in rule.bands if band.low > -INF), default=-INF) for rule in (one, other))
     high = min(max((band.high for band in rule.bands if band.high < INF), default=INF) for rule in (one, other))
     return low >= high
+
+
+def read_checked(path: Path, site: Site) -> tuple[Rules, str]:
+    """The rules of a file, and its text; no file has none. Raises DocumentError that lists every mistake."""
+    if not path.exists():
+        return Rules(), ""
+    document = documents.load(path)
+    rules = documents.validated(document, Rules)
+    wrong = [document.problem(place, what) for place, what in told(rules, site).mistakes]
+    if wrong:
+        raise DocumentError("\n".join(wrong))
+    return rules, path.read_text(encoding="utf-8")
 
 
 # Words

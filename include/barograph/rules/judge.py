@@ -93,6 +93,10 @@ class Fold:
         if not old:
             self._seen[point] = reading.time
 
+    def quiet(self, point: tuple[str, str]) -> bool:
+        """Whether nothing is under way at a point, for any rule."""
+        return not any(watch.key in self._memories for watch in self._rules.hearing_of(*point))
+
     def wait_for(self, reading: Judged) -> None:
         """Remember that there is a reading whose time has not come."""
         source = reading.device, reading.metric, reading.port

@@ -127,13 +127,13 @@ class Watch:
 
     def quiet(self, reading: Judged) -> bool:
         """Whether a reading that nothing is remembered of before leaves nothing to remember."""
-        if self._safe is None:
+        if self.safe is None:
             return False
-        low, high, heeds = self._safe
+        low, high, heeds = self.safe
         return reading.value is None or reading.flag not in heeds or low <= reading.value <= high
 
     @cached_property
-    def _safe(self) -> tuple[float, float, frozenset[int]] | None:
+    def safe(self) -> tuple[float, float, frozenset[int]] | None:
         """Values that no level minds, where a rule has one version and remembers nothing; else None."""
         rules = {id(version.rule): version.rule for version in self.versions}
         if any(not rule.forgetful or rule.grace or any(b.within for b in rule.bands) for rule in rules.values()):

@@ -7,7 +7,7 @@ it was, so that what people did about it stays with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Engine, Row, cast, delete, insert, or_, selec
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from barograph.rules import roots
-from barograph.rules.history import Interval, alarms_of, gone, matched
+from barograph.rules.history import Interval, alarms_of, gone, matched, position
 from barograph.rules.readings import Event, Key, moment
 from barograph.rules.state import State, packed, unpacked
 from barograph.rules.watches import Watches
+from barograph.state import provisional, silences
 from barograph.state.ledger import Batch
 from barograph.state.tables import alarm_events, alarms, fold_states
 from barograph.windows import microseconds
@@ -62,9 +62,9 @@ def record(
     """Store what a batch's judgement found, in one transaction, and what it amounts to.
 
     `since`: per key, the time after which it was judged anew; events there that did not come again are withdrawn.
-    Returns how many of each transition, and how many events were withdrawn.
+    Returns how many of each transition, how many events were withdrawn, and how many provisional alarms were none.
     """
-    counts = dict.fromkeys(("opened", "escalated", "downgraded", "cleared", "withdrawn"), 0)
+    counts = dict.fromkeys(("opened", "escalated", "downgraded", "cleared", "withdrawn", "refuted"), 0)
     with engine.begin() as connection:
         back = gone(_standing(connection, since), since, events, lambda row: microseconds(row.time))
         _withdraw(connection, batch.batch, back)
@@ -78,7 +78,8 @@ def record(
         for key in sorted(changed):
             recorder.amount(key, told[key])
         _grow(connection, state, since)
-        recorder.fold()
+        counts["refuted"] = provisional.settle(connection, recorder.judged(state), batch.batch)
+        silences.fold(connection, batch.horizon, recorder.touched)
         _remember(connection, batch, state)
     return counts
 
@@ -140,7 +141,7 @@ class _Recorder:
         self._rules = rules
         self._batch = batch
         self._history = batch.horizon - historical_after
-        self._touched: set[int] = set()
+        self.touched: set[int] = set()
 
     def amount(self, key: Key, told: Sequence[Event]) -> None:
         """The alarms of one key, from its events that still stand."""
@@ -151,7 +152,7 @@ class _Recorder:
         pairs, rest = matched(alarms_of(standing), known)
         # First out of the way: another may come to open when one of them did.
         for row in rest:
-            if row.state != "withdrawn":
+            if row.state != "withdrawn" and not row.provisional:
                 self._change(row, state="withdrawn", provisional=False)
         opened = {event.time: event for event in told if event.transition == "opened"}
         for interval, row in pairs:
@@ -173,7 +174,7 @@ class _Recorder:
         return facts
 
     def _change(self, row: Row[Any], **facts: Any) -> None:
-        self._touched.add(row.alarm)
+        self.touched.add(row.alarm)
         if any(getattr(row, name) != fact for name, fact in facts.items()):
             self._connection.execute(update(alarms).where(alarms.c.alarm == row.alarm).values(**facts))
 
@@ -195,7 +196,7 @@ class _Recorder:
             .returning(alarms.c.alarm)
         )  # fmt: skip
         assert number is not None
-        self._touched.add(number)
+        self.touched.add(number)
 
     def _thresholds(self, event: Event) -> dict[str, Any]:
         watch = self._rules.find(event.key)
@@ -205,34 +206,18 @@ class _Recorder:
         said = bound.rule.model_dump(mode="json", exclude_defaults=True, exclude={"overrides"})
         return {"rule": said, "comment_required": bound.rule.comment_required, **event.details}
 
-    def fold(self) -> None:
-        """Silence that a port or a collector explains stands under the alarm of that."""
-        silent = alarms.c.kind == "missing", alarms.c.state != "withdrawn"
-        live = select(alarms).where(
-            *silent, or_(alarms.c.state.in_(["open", "suppressed"]), alarms.c.alarm.in_(self._touched))
-        )
-        rows = {row.alarm: row for row in self._connection.execute(live)}
-        if not rows:
-            return
-        since = min(row.opened for row in rows.values())
-        ends = or_(alarms.c.cleared.is_(None), alarms.c.cleared >= since)
-        roots_ = select(alarms).where(*silent, ends, or_(*(alarms.c.device.like(f"{kind}:%") for kind in roots.KINDS)))
-        rows |= {row.alarm: row for row in self._connection.execute(roots_)}
-        under = roots.folded(map(_silent, rows.values()), self._batch.horizon)
-        for number, row in rows.items():
-            root = under.get(number)
-            own = "open" if row.cleared is None else "cleared"
-            if (row.root, row.state) != (root, "suppressed" if root else own):
-                changed = update(alarms).where(alarms.c.alarm == number)
-                self._connection.execute(changed.values(root=root, state="suppressed" if root else own))
+    def judged(self, state: State) -> Callable[[Row[Any]], bool]:
+        """Whether a state has judged what there is to know of a provisional alarm."""
 
+        def is_judged(row: Row[Any]) -> bool:
+            watch = self._rules.find((row.rule, row.device, row.metric))
+            if watch is None or not watch.versions:
+                return True
+            waits = watch.versions[0].rule.waits
+            known = state.horizon if waits else position(state, watch)
+            return known is not None and moment(known) >= (row.cleared or row.opened + provisional.SLACK)
 
-def _silent(row: Row[Any]) -> roots.Silent:
-    told = row.thresholds
-    allowed = told.get("rule", {}).get("least") or 0.0
-    return roots.Silent(
-        row.alarm, row.rule, row.device, row.opened, row.cleared, allowed, told.get("port"), row.site
-    )  # fmt: skip
+        return is_judged
 
 
 def _grow(connection: Connection, state: State, since: Iterable[Key]) -> None:
