@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 from kafka import KafkaProducer
+from sqlalchemy import text
 from tests.services.river import opened
 from tests.unit.rules.told import NOON, at, said, watches
 
@@ -59,10 +60,19 @@ class Judgement:
         return self.river.sql(f"select {what} from alarms order by alarm")
 
 
-@pytest.fixture
-def river(servers):
+@pytest.fixture(scope="module")
+def shared(servers):
     with opened(servers.settings) as own:
         yield own
+
+
+@pytest.fixture
+def river(shared):
+    with engine.connect(shared.settings).begin() as connection:
+        for table in ("fold_states", "batches", "alarms", "alarm_events", "rule_books"):
+            connection.execute(text(f"truncate {table} restart identity cascade"))
+        connection.execute(text("alter sequence batch_ids restart"))
+    return shared
 
 
 def test_an_alarm_keeps_its_number_when_late_data_moves_its_onset(river):
@@ -140,8 +150,8 @@ def test_an_empty_batch_that_is_run_again_changes_nothing(river):
 def test_rules_that_were_good_are_kept(river):
     """The last good ones stay in force, and those of then can be asked for."""
     connection, then, now = engine.connect(river.settings), moment(NOON), moment(at(60))
-    for text, since in (("rules: []", then), ("rules: []", now), ("rules: [] # 2", now)):
-        books.keep(connection, "shop", text, since)
+    for said_then, since in (("rules: []", then), ("rules: []", now), ("rules: [] # 2", now)):
+        books.keep(connection, "shop", said_then, since)
 
     assert "rules: [] # 2" == books.newest(connection, "shop").text
     assert ("rules: []", then) == books.newest(connection, "shop", moment(at(30)))[1:]

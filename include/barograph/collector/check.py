@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from barograph import documents
 from barograph.collector.decoding import decoder
@@ -20,10 +19,7 @@ from barograph.errors import BarographError, DocumentError
 from barograph.metrics import BY_NAME, known
 from barograph.registry import Device, Port, Site
 from barograph.rules import checking
-from barograph.rules.book import Rules
 from barograph.rules.checking import near, outside, valid
-
-Model = TypeVar("Model", Site, Rules)
 
 
 @dataclass
@@ -60,12 +56,12 @@ class _Site:
         self._folder = folder
         self._found = found
         self._formats = self._read_formats()
-        self._rules = self._read(folder / "rules.yaml", Rules) if (folder / "rules.yaml").exists() else None
-        self._site = self._read(folder / "site.yaml", Site)
+        self._site = self._read_site()
 
     def check(self, owners: dict[str, Path], ports: dict[str, Path]) -> None:
         """`owners` and `ports` are those of the sites before this one."""
         if self._site is None:
+            self._check_rules(None)
             return
         document, site = self._site
         self._found.sites.append(site)
@@ -77,18 +73,14 @@ class _Site:
             self._once(document, ("ports", place, "port"), f"port {port.port}", port.port, ports)
         self._never_said(document, site)
         self._unused(site)
-        if self._rules is not None:
-            rules_document, rules = self._rules
-            said = checking.told(rules, site, self._measured())
-            self._found.mistakes += [rules_document.problem(where, what) for where, what in said.mistakes]
-            self._found.notes += [rules_document.problem(where, what) for where, what in said.notes]
+        self._check_rules(site)
 
     # Each file for itself
 
-    def _read(self, path: Path, model: type[Model]) -> tuple[Document, Model] | None:
+    def _read_site(self) -> tuple[Document, Site] | None:
         try:
-            document = documents.load(path)
-            return document, documents.validated(document, model)
+            document = documents.load(self._folder / "site.yaml")
+            return document, documents.validated(document, Site)
         except DocumentError as error:
             self._found.add(error)
             return None
@@ -105,6 +97,17 @@ class _Site:
             except DocumentError as error:
                 self._found.add(error)
         return formats
+
+    def _check_rules(self, site: Site | None) -> None:
+        path = self._folder / "rules.yaml"
+        if path.exists():
+            try:
+                _, listing = checking.looked_through(documents.load(path), site, self._measured())
+            except DocumentError as error:
+                self._found.add(error)
+            else:
+                self._found.mistakes += listing.mistakes
+                self._found.notes += listing.notes
 
     def _measured(self) -> set[str]:
         """The metrics of all formats of the site."""

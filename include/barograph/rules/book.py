@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, WrapValidator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from barograph import documents
 from barograph.registry import Slug, Strict
@@ -58,33 +58,21 @@ class Rules(Strict):
             raise ValueError(f"rule {', '.join(sorted(twice))} is defined twice")
         return self
 
-    @model_validator(mode="after")
-    def _hours_known(self) -> Rules:
-        wrong: list[InitErrorDetails] = [
-            {
-                "type": PydanticCustomError("hours", "{what}", {"what": what}),
-                "loc": ("rules", place, field),
-                "input": {},
-            }
-            for place, rule in enumerate(self.rules)
-            for field in ("active", "pauses")
-            for what in self._unknown(getattr(rule, field))
-        ]
-        if wrong:
-            raise ValidationError.from_exception_data("Rules", wrong)
-        return self
-
-    def _unknown(self, told: Sequence[str]) -> Iterator[str]:
-        for text in told:
-            name = text.removeprefix("not ")
-            if name in self.hours:
-                if text != name and len(told) > 1:
-                    yield f"`{text}` must stand alone"
-                continue
-            try:
-                parsed(text)
-            except ValueError as error:
-                yield f"{error}{'; or a name of `hours`: ' + ', '.join(self.hours) if self.hours else ''}"
+    def unknown_hours(self, rule: Rule) -> Iterator[tuple[str, str]]:
+        """(field, what is wrong) where a rule names hours that nobody defined."""
+        for field in ("active", "pauses"):
+            told: list[str] = getattr(rule, field)
+            for text in told:
+                name = text.removeprefix("not ")
+                if name in self.hours:
+                    if text != name and len(told) > 1:
+                        yield field, f"`{text}` must stand alone"
+                    continue
+                try:
+                    parsed(text)
+                except ValueError as error:
+                    names = f"; or a name of `hours`: {', '.join(self.hours)}" if self.hours else ""
+                    yield field, f"{error}{names}"
 
     def calendars(self, rule: Rule, device: str, zone: str) -> tuple[Calendar | None, Calendar | None]:
         """When a rule looks at a device, and when what it says does not count; None: always, never."""
@@ -99,6 +87,23 @@ class Rules(Strict):
             return Calendar.of(zone, self.hours[inverse[0]], self.holidays, outside=True)
         hours = [text for name in told for text in self.hours.get(name, [name])]
         return Calendar.of(zone, hours, self.holidays)
+
+
+def those_that_stand(data: Any) -> tuple[Rules, list[int]]:
+    """The rules of a file with mistakes that have none, and where each stands: there may be more to say about them."""
+    told = data.get("rules") if isinstance(data, dict) else None
+    stand: list[Rule] = []
+    places: list[int] = []
+    for place, each in enumerate(told if isinstance(told, list) else []):
+        try:
+            found = Rules.model_validate({**data, "rules": [each]}).rules[0]
+        except ValidationError:
+            continue
+        if all(found.rule != other.rule for other in stand):
+            stand.append(found)
+            places.append(place)
+    hours = data.get("hours") if isinstance(data, dict) else None
+    return Rules.model_construct(rules=stand, hours=hours if isinstance(hours, dict) else {}), places
 
 
 def read_rules(folder: Path) -> Rules:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from barograph import documents
-from barograph.documents import Place
+from barograph.documents import Document, Place
 from barograph.errors import DocumentError
 from barograph.metrics import BY_NAME, known, metric
 from barograph.registry import Point, Site
-from barograph.rules.book import Rules
+from barograph.rules.book import Rules, those_that_stand
 from barograph.rules.levels import INF
 from barograph.rules.model import Rule
 from barograph.rules.readings import FRAMES
@@ -41,12 +41,14 @@ def told(rules: Rules, site: Site, measured: Collection[str] = ()) -> Said:
         _devices(said, place, rule, site)
         watched = [device for device in site.devices if rule.selects(device.device, device.kind)]
         points = {name for device in site.devices for name in device.points}
-        _metric(said, place, rule, {*points, *measured})
-        told = [device for device in watched if device.points]
-        if rule.metric != FRAMES and told and len(told) == len(watched):
-            names = list(dict.fromkeys(name for device in told for name in device.points))
+        said.mistakes.extend(((*place, field), what) for field, what in rules.unknown_hours(rule))
+        if _metric(said, place, rule, {*points, *measured}):
+            continue
+        pointed = [device for device in watched if device.points]
+        if rule.metric != FRAMES and pointed and len(pointed) == len(watched):
+            names = list(dict.fromkeys(name for device in pointed for name in device.points))
             if rule.metric not in names:
-                what = f"{rule.metric} is no point of {few(device.device for device in told)}; they have "
+                what = f"{rule.metric} is no point of {few(device.device for device in pointed)}; they have "
                 said.mistakes.append(((*place, "metric"), f"{what}{', '.join(names)}.{near(rule.metric, names)}"))
         if rule.kind == "limit":
             _possible(said, place, rule, [device.points.get(rule.metric, Point()) for device in watched] or [Point()])
@@ -78,12 +80,15 @@ def _patterns(rule: Rule) -> Iterator[tuple[Place, list[str]]]:
         yield ("overrides", number, "devices"), override.devices
 
 
-def _metric(said: Said, place: Place, rule: Rule, there: Collection[str]) -> None:
+def _metric(said: Said, place: Place, rule: Rule, there: Collection[str]) -> bool:
+    """Whether one of its metrics is measured nowhere."""
+    before = len(said.mistakes)
     graced = [((*place, "grace", n, "after"), each.after) for n, each in enumerate(rule.grace)]
     for where, name in [((*place, "metric"), rule.metric), *graced]:
         if name not in there and name not in (FRAMES, "power_on") and known(name) is None and rule.kind != "score":
             what = f"{name} is measured nowhere: it is no known metric, no point and in no format."
             said.mistakes.append((where, f"{what}{near(name, [*there, *BY_NAME])}"))
+    return len(said.mistakes) > before
 
 
 def _possible(said: Said, place: Place, rule: Rule, points: list[Point]) -> None:
@@ -133,11 +138,37 @@ def read_checked(path: Path, site: Site) -> tuple[Rules, str]:
     if not path.exists():
         return Rules(), ""
     document = documents.load(path)
-    rules = documents.validated(document, Rules)
-    wrong = [document.problem(place, what) for place, what in told(rules, site).mistakes]
-    if wrong:
-        raise DocumentError("\n".join(wrong))
+    rules, said = looked_through(document, site)
+    if said.mistakes or rules is None:
+        raise DocumentError("\n".join(said.mistakes))
     return rules, path.read_text(encoding="utf-8")
+
+
+class Listing(NamedTuple):
+    """Lines, each with file, line and field."""
+
+    mistakes: list[str]
+    notes: list[str]
+
+
+def looked_through(
+    document: Document, site: Site | None, measured: Collection[str] = ()
+) -> tuple[Rules | None, Listing]:
+    """The rules of a file, None if they cannot be read; and all that is wrong, with those too that can be read."""
+    listing = Listing([], [])
+    rules: Rules | None = None
+    try:
+        rules = documents.validated(document, Rules)
+        stand, places = rules, list(range(len(rules.rules)))
+    except DocumentError as error:
+        listing.mistakes.extend(str(error).splitlines())
+        stand, places = those_that_stand(document.data)
+    if site is not None:
+        said = told(stand, site, measured)
+        for found, lines in ((said.mistakes, listing.mistakes), (said.notes, listing.notes)):
+            for (first, number, *rest), what in found:
+                lines.append(document.problem((first, places[int(number)], *rest), what))
+    return rules, listing
 
 
 # Words

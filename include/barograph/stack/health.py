@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from barograph import kafka
+from barograph import kafka, registry
 from barograph.collector import health as collector
-from barograph.errors import BarographError
+from barograph.errors import BarographError, DocumentError
 from barograph.influx.load import in_doubt, refused
 from barograph.notify import health as notifier
+from barograph.rules.book import FILE
+from barograph.rules.checking import read_checked
 from barograph.settings import PORT_OFFSETS, PostgresSettings, Settings
 from barograph.stack import services
 from barograph.stack.airflow_api import Airflow
@@ -274,6 +276,21 @@ def _notifier(settings: Settings, now: datetime) -> Iterator[Answer]:
         yield Answer("notifier", f"{row.contact}/{row.channel}", not row.error, found, facts)
 
 
+def _rules(settings: Settings, now: datetime) -> Iterator[Answer]:
+    """A file with mistakes is not in force, and nobody sees that where nothing is wrong yet."""
+    for site in registry.read_sites(settings.sites_folder):
+        try:
+            rules, _ = read_checked(settings.sites_folder / site.site / FILE, site)
+        except DocumentError as error:
+            mistakes = str(error).splitlines()
+            found = (
+                f"{len(mistakes)} mistakes, the last good rules are in force; barograph check says more: {mistakes[0]}"
+            )
+            yield Answer("rules", site.site, False, found, {"mistakes": mistakes})
+        else:
+            yield Answer("rules", site.site, True, f"{len(rules.rules)} rules")
+
+
 def _report(settings: Settings, now: datetime) -> Iterator[Answer]:
     newest = select(tables.reports).order_by(tables.reports.c.day.desc(), tables.reports.c.revision.desc()).limit(1)
     with engine.connect(settings).connect() as connection:
@@ -310,6 +327,7 @@ PARTS: dict[str, Callable[[Settings, datetime], Iterator[Answer]]] = {
     "influxdb": _influxdb,
     "target": _targets,
     "airflow": _dags,
+    "rules": _rules,
     "alarm": _alarms,
     "notifier": _notifier,
     "report": _report,
