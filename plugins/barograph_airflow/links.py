@@ -42,3 +42,13 @@ class ReportLink(BaseOperatorLink):
 
         made = XCom.get_value(ti_key=ti_key, key="return_value")
         return in_airflow(f"/reports/{page_id(made['site'], made['day'])}") if made else ""
+
+
+class BacktestLink(BaseOperatorLink):
+    name = "Back-test"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        from airflow.sdk.execution_time.xcom import XCom
+
+        made = XCom.get_value(ti_key=ti_key, key="return_value")
+        return in_airflow(f"/backtests/{made['backtest']}") if made else ""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from barograph.settings import load_settings
-from barograph_airflow.links import PREFIX, ROUTE, ReportLink
+from barograph_airflow.links import PREFIX, ROUTE, BacktestLink, ReportLink
 
 
 class BarographPlugin(AirflowPlugin):
@@ -29,7 +29,7 @@ class BarographPlugin(AirflowPlugin):
             "url_route": "barograph-run",
         },
     ]
-    operator_extra_links: ClassVar[list[Any]] = [ReportLink()]
+    operator_extra_links: ClassVar[list[Any]] = [ReportLink(), BacktestLink()]
 
     # Every task process loads the plugin, but only the api-server asks for this: FastAPI costs seconds.
     @cached_property

@@ -15,7 +15,7 @@ from barograph import registry
 from barograph.errors import DocumentError, LedgerError, QuestionError, SettingsError
 from barograph.settings import Settings, load_settings
 from barograph_airflow import stages
-from barograph_airflow.links import ReportLink
+from barograph_airflow.links import BacktestLink, ReportLink
 
 Facts = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ def step(verb: str, day: Any = None, minutes: int = 15, at_once: int | None = No
     `day` is {"site", "day"} where it is about one local day of one site. `minutes` is how long it may take, `at_once`
     how many of it may run at the same time in all runs of its DAG.
     """
-    kind = ReportStep if verb == "report" else Step
+    kind = {"report": ReportStep, "backtest": BacktestStep}.get(verb, Step)
     if day is not None:
         options["map_index_template"] = "{{ task.day.site }} {{ task.day.day }}"
     return kind(
@@ -98,6 +98,10 @@ class Step(BaseOperator):
 
 class ReportStep(Step):
     operator_extra_links = (ReportLink(),)
+
+
+class BacktestStep(Step):
+    operator_extra_links = (BacktestLink(),)
 
 
 class Days(BaseOperator):

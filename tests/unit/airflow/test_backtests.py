@@ -11,6 +11,7 @@ import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.models.dag import DagModel
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.xcom import XCom
 from tests.unit.airflow.visitors import visit
 from tests.unit.hindsight.test_backtest import FIRST, HOSTILE, LAST, PRESENT, SITE, STRICTER, course
 
@@ -66,6 +67,15 @@ def test_pasted_rules_are_compared_and_the_page_is_one_click_away(settings: Sett
     assert "script-src" not in page.headers["content-security-policy"]
     assert "&lt;script&gt;" in page.text
     assert "<script" not in page.text
+
+
+def test_the_run_has_a_button_to_its_page(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(XCom, "get_value", lambda **_: {"backtest": "0" * 20})
+    task = step("backtest")
+
+    link = task.operator_extra_links[0].get_link(task, ti_key=None)
+
+    assert f"/plugin/barograph/barograph/backtests/{'0' * 20}" == link
 
 
 def test_bad_rules_are_told_with_their_line_and_not_tried_again(settings: Settings):
