@@ -33,6 +33,8 @@ def test_the_readings_of_today_raise_the_alarm_again_and_influxdb_shows_it(river
     assert [found.alarm["opened"], found.alarm["cleared"]] == [each.event.time for each in explained.transitions]
     opening = told(explained)["transitions"][0]["steps"]
     assert [9.0, 9.5, 9.0] == [step["value"] for step in opening]
-    points = influxql(river.settings, "readings", f"SELECT transition, alarm FROM alarm WHERE site = '{river.name}'")
+    points = influxql(
+        river.settings, "readings", f"SELECT severity, transition, alarm FROM alarm WHERE site = '{river.name}'"
+    )
     assert ["opened", "cleared"] == [point["transition"] for point in points]
     assert {str(found.alarm["alarm"])} == {point["alarm"] for point in points}

@@ -72,9 +72,11 @@ def list_(
 ) -> None:
     """List alarms, newest first: unless said otherwise, those that are open and those of the last 24 hours.
 
+    What is folded under another alarm, or was withdrawn, is listed with --state, or --all.
+
     Exit code 1 if one of them is open and neither acknowledged nor shelved.
     """
-    from barograph.state.alarm_lists import SEVERITIES, Wanted, listed
+    from barograph.state.alarm_lists import SEVERITIES, TOLD, Wanted, listed
     from barograph.state.engine import connect
     from barograph.state.handling import STATES as KNOWN
 
@@ -91,7 +93,7 @@ def list_(
         assignee=assignee,
     )
     if chosen == Wanted() and not everything:
-        chosen = Wanted(open_or_since=now - timedelta(days=1))
+        chosen = Wanted(states=TOLD, open_or_since=now - timedelta(days=1))
     found = listed(connect(_settings()), chosen, now, limit + 1)
     shown = found[:limit]
     if as_json:
@@ -278,6 +280,8 @@ def _print_alarm(found: Handled) -> None:
         "since": f"{alarm['started']:%Y-%m-%d %H:%M:%S} UTC, opened {alarm['opened']:%H:%M:%S}",
         "cleared": f"{alarm['cleared']:%Y-%m-%d %H:%M:%S} UTC" if alarm["cleared"] else "not yet",
         "lasted": _lasted((alarm["cleared"] or datetime.now(UTC)) - alarm["started"]),
+        "under": f"alarm {alarm['root']}, which explains it" if alarm["root"] else None,
+        "lane": "fast: not yet seen by a batch" if alarm["provisional"] else None,
         "told": "nobody: it was history when it was found" if alarm["historical"] else None,
         "acknowledged": _by(stands.acknowledged),
         "assignee": stands.assignee,
@@ -320,6 +324,8 @@ def escape(text: str) -> str:
 
 
 def _measured(alarm: Any) -> str:
+    if alarm["kind"] == "missing" and alarm["value"] is not None:
+        return f"silent for {_lasted(timedelta(seconds=alarm['value']))}"
     value = "" if alarm["value"] is None else f" {alarm['value']:.4g}"
     limit = "" if alarm["limit"] is None else f", limit {alarm['limit']:.4g}"
     return f"{alarm['metric']}{value}{limit}"

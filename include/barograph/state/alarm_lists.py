@@ -8,13 +8,16 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, or_, select
 
 from barograph.state.handling import Action, Standing, actions_of, found, standing
 from barograph.state.tables import alarm_actions, alarm_events, alarms, batches
 
 PIECE = 500
 """Alarms that are looked at in one go."""
+
+TOLD = ("open", "acknowledged", "cleared", "closed")
+"""States that somebody who looks wants to see; what is folded under another alarm, or never was, is asked for."""
 
 SEVERITIES = ("critical", "major", "minor", "warning")
 
@@ -106,6 +109,12 @@ def history(engine: Engine, handled: Handled) -> list[Moment]:
     ]
     # What was judged comes before what was done about it at the same moment.
     return sorted([*judged, *done], key=lambda moment: (moment.at, bool(moment.who)))
+
+
+def folded(engine: Engine, number: int) -> int:
+    """How many alarms are folded under one."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).where(alarms.c.root == number)) or 0
 
 
 def sites(engine: Engine) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Row, insert, select
+from sqlalchemy import Connection, Engine, Row, insert, select, tuple_
 
 from barograph.errors import AlarmError, AlreadyDone
 from barograph.state.tables import alarm_actions, alarms
@@ -192,11 +192,9 @@ def actions_of(connection: Connection, those: Sequence[Mapping[str, Any]]) -> di
     of: dict[int, list[Action]] = {number: [] for number in numbers}
     if not numbers:
         return of
-    wanted = select(alarm_actions, alarms.c.rule, alarms.c.device, alarms.c.metric).join(alarms)
-    shelving = alarm_actions.c.verb.in_(["shelve", "unshelve"])
-    rows = connection.execute(
-        wanted.where(shelving | alarm_actions.c.alarm.in_(numbers)).order_by(alarm_actions.c.action)
-    )
+    point = tuple_(alarms.c.rule, alarms.c.device, alarms.c.metric)
+    shelving = alarm_actions.c.verb.in_(["shelve", "unshelve"]) & point.in_({key_of(alarm) for alarm in those})
+    rows = connection.execute(_ACTIONS.where(shelving | alarm_actions.c.alarm.in_(numbers)))
     shelves: dict[Key, list[Action]] = {}
     for action in map(_action, rows):
         if action.verb in ("shelve", "unshelve"):
@@ -211,12 +209,7 @@ def actions_of(connection: Connection, those: Sequence[Mapping[str, Any]]) -> di
 
 def shelves(engine: Engine, at: datetime) -> dict[Key, Action]:
     """What is shelved at a moment: rule and point -> the action that shelved it."""
-    wanted = (
-        select(alarm_actions, alarms.c.rule, alarms.c.device, alarms.c.metric)
-        .join(alarms)
-        .where(alarm_actions.c.verb.in_(["shelve", "unshelve"]), alarm_actions.c.at <= at)
-        .order_by(alarm_actions.c.action)
-    )
+    wanted = _ACTIONS.where(alarm_actions.c.verb.in_(["shelve", "unshelve"]), alarm_actions.c.at <= at)
     with engine.connect() as connection:
         last = {action.key: action for action in map(_action, connection.execute(wanted)) if action.key}
     return {key: action for key, action in last.items() if action.until is not None and action.until > at}
@@ -229,6 +222,12 @@ def length(text: str) -> timedelta:
     if not timedelta(0) < lasting <= LONGEST_SHELF:
         raise AlarmError(f"{text} is no time up to {LONGEST_SHELF.days} days, such as 30m, 8h or 2d.")
     return lasting
+
+
+_ACTIONS = (
+    select(alarm_actions, alarms.c.rule, alarms.c.device, alarms.c.metric).join(alarms).order_by(alarm_actions.c.action)
+)
+"""Each with the key of its alarm, in the order in which they were done."""
 
 
 def _action(row: Row[Any]) -> Action:

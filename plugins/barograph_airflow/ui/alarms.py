@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from barograph.errors import AlarmError, BarographError
 from barograph.settings import Settings
 from barograph.state import alarm_lists
-from barograph.state.alarm_lists import SEVERITIES, Handled, Moment, Wanted
+from barograph.state.alarm_lists import SEVERITIES, TOLD, Handled, Moment, Wanted
 from barograph.state.handling import STATES, Action, Verb, act, length
 from barograph.windows import Window
 from barograph_airflow.ui import guard
@@ -32,7 +32,7 @@ BEFORE, AFTER, MOST = timedelta(hours=2), timedelta(hours=1), timedelta(days=2)
 SHELVES = {"1h": "an hour", "8h": "8 hours", "1d": "a day", "7d": "a week"}
 
 VIEWS: Mapping[str, tuple[str, ...]] = {
-    "now": (),
+    "now": TOLD,
     "open": ("open",),
     "acknowledged": ("acknowledged",),
     "cleared": ("cleared",),
@@ -99,6 +99,8 @@ class Told:
     zone: str
     handled: Handled
     moments: list[Moment]
+    folded: int = 0
+    """Alarms that stand under this one."""
     said: str = ""
     refused: bool = False
     typed: str = ""
@@ -134,7 +136,7 @@ class Alarms:
         at, zone = self._clock(), zone_of(self._settings)
         with _database(self._settings) as engine:
             handled = alarm_lists.alarm(engine, number, at)
-            return Told(at, zone, handled, alarm_lists.history(engine, handled))
+            return Told(at, zone, handled, alarm_lists.history(engine, handled), alarm_lists.folded(engine, number))
 
     def act(self, number: int, verb: Verb, who: str, comment: str, assignee: str, lasting: str) -> Told:
         """Do it, and tell how the alarm stands now and what came of it."""

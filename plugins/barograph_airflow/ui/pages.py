@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ def _environment() -> Environment:
         "lasting": words.lasting,
         "seconds": words.seconds,
         "lasted": words.lasted,
+        "silence": lambda seconds: words.lasted(timedelta(seconds=seconds)),
         "moment": words.moment,
         "fact": words.fact,
     }

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.app import create_auth_manager, get_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.models.dag import DagModel
+from airflow.models.revoked_token import RevokedToken
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from tests.unit.airflow.visitors import FROM_HERE, visit
 
 from barograph.errors import AlarmError, AlreadyDone, ServiceUnavailable
@@ -35,14 +38,14 @@ def alarm(number: int = 7, **facts: Any) -> dict[str, Any]:
         "alarm": number, "site": "demo", "rule": "warm", "rule_version": "v1", "severity": "critical",
         "device": "fridge-1", "metric": "temperature", "limit": 8.0, "value": 11.25, "started": started,
         "opened": started + timedelta(minutes=2), "cleared": None, "state": "open", "historical": False,
-        "message": "The goods spoil.", **facts,
+        "message": "The goods spoil.", "kind": "limit", "root": None, "provisional": False, "thresholds": {}, **facts,
     }  # fmt: skip
 
 
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Alarms and actions in lists, in place of a database; `asked` is what was wanted of it."""
-    kept = SimpleNamespace(alarms=[alarm()], actions=[], asked=[], fails=None)
+    kept = SimpleNamespace(alarms=[alarm()], actions=[], asked=[], fails=None, folded=0)
 
     def handled(one: dict[str, Any]) -> Handled:
         return Handled(one, standing(one, kept.actions, NOON), kept.actions)
@@ -66,7 +69,13 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         return [Moment(action.at, action.verb, action.who, action.comment) for action in one.actions]
 
     monkeypatch.setattr("barograph.state.engine.connect", lambda _: None)
-    for name, fake in (("listed", listed), ("alarm", one), ("history", history), ("sites", lambda _: ["demo"])):
+    for name, fake in (
+        ("listed", listed),
+        ("alarm", one),
+        ("history", history),
+        ("sites", lambda _: ["demo"]),
+        ("folded", lambda *_: kept.folded),
+    ):
         monkeypatch.setattr(page.alarm_lists, name, fake)
     monkeypatch.setattr(page, "act", act)
     return kept
@@ -88,6 +97,45 @@ def test_a_viewer_sees_what_is_wrong_and_no_buttons(app: FastAPI, shop: Any):
         assert words in board
     assert "35 min" in one
     assert "hx-post" not in one
+
+
+def test_silence_of_many_is_one_alarm_that_says_how_many(app: FastAPI, shop: Any):
+    """A port that falls silent explains its devices: theirs stand under it, one click away."""
+    shop.alarms, shop.folded = [alarm(kind="missing", metric="frames", device="port:wall", value=312.0)], 999
+    viewer = visit(app, "viewer")
+
+    one = viewer.get("/alarms/7").text
+
+    assert "silent for 5 min 12 s" in one
+    assert "999 alarms" in one
+    assert "view=suppressed" in one
+    assert "alarm 3" in visit_of(shop, viewer, alarm(root=3, state="suppressed", provisional=True))
+    viewer.get("/alarms/list")
+    assert ("open", "acknowledged", "cleared", "closed") == shop.asked[-1][0].states
+
+
+def visit_of(shop: Any, viewer: Any, one: dict[str, Any]) -> str:
+    shop.alarms = [one]
+    return viewer.get("/alarms/7").text
+
+
+def test_with_a_real_login_the_cookie_is_enough_to_look_and_not_to_do(
+    app: FastAPI, shop: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Airflow's own token, as the browser has it: another page can make it be sent, and does nothing with it."""
+    # Which tokens were revoked is in Airflow's database, which is not there.
+    monkeypatch.setattr(RevokedToken, "is_revoked", lambda *_, **__: False)
+    manager = get_auth_manager()
+    client = TestClient(app, raise_server_exceptions=False)
+    client.cookies.set("_token", manager.generate_jwt(SimpleAuthManagerUser(username="anna", role="user")))
+
+    assert 200 == client.get("/alarms/7").status_code
+    assert 403 == client.post("/alarms/7/acknowledge", data={"comment": "x"}).status_code
+    assert [] == shop.actions
+    assert 200 == client.post("/alarms/7/acknowledge", data={"comment": "x"}, headers=FROM_HERE).status_code
+    assert ["anna"] == [action.who for action in shop.actions]
+    client.cookies.set("_token", "forged")
+    assert client.get("/alarms/7").status_code in (401, 403)
 
 
 def test_an_operator_acknowledges_and_sees_at_once_that_he_did(app: FastAPI, shop: Any):
