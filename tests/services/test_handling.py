@@ -40,7 +40,7 @@ def shop(servers):
 def engine(shop):
     yield connect(shop.settings)
     with connect(shop.settings).begin() as connection:
-        connection.execute(text("truncate alarms, alarm_actions, alarm_events"))
+        connection.execute(text("truncate alarms, alarm_actions, alarm_events cascade"))
 
 
 def enter(engine, device="fridge-1", minute=0, **facts):

@@ -14,7 +14,7 @@ from barograph.state.handling import Action, Standing, actions_of, found, standi
 from barograph.state.tables import alarm_actions, alarm_events, alarms, batches
 
 PIECE = 500
-"""Alarms that are looked at in one go."""
+"""Alarms that are looked at in one go, after the first."""
 
 TOLD = ("open", "acknowledged", "cleared", "closed")
 """States that somebody who looks wants to see; what is folded under another alarm, or never was, is asked for."""
@@ -77,7 +77,7 @@ class Moment:
 def listed(engine: Engine, wanted: Wanted, at: datetime, limit: int, before: int | None = None) -> list[Handled]:
     """The newest alarms that are wanted, at most `limit`; `before`: only those with lower numbers, for a next page."""
     with engine.connect() as connection:
-        kept = (each for each in _handled(connection, wanted, at, before) if _kept(each, wanted))
+        kept = (each for each in _handled(connection, wanted, at, limit, before) if _kept(each, wanted))
         return list(islice(kept, limit))
 
 
@@ -123,16 +123,17 @@ def sites(engine: Engine) -> list[str]:
         return [site for site in connection.scalars(select(alarms.c.site).distinct().order_by(alarms.c.site)) if site]
 
 
-def _handled(connection: Connection, wanted: Wanted, at: datetime, before: int | None) -> Iterator[Handled]:
+def _handled(connection: Connection, wanted: Wanted, at: datetime, limit: int, before: int | None) -> Iterator[Handled]:
     """All that SQL can tell to be wanted, the newest first; `standing` decides about the rest."""
+    piece = min(limit, PIECE)
     while True:
-        rows = [dict(row) for row in connection.execute(_selected(wanted, before)).mappings()]
+        rows = [dict(row) for row in connection.execute(_selected(wanted, before).limit(piece)).mappings()]
         done = actions_of(connection, rows)
         for row in rows:
             yield Handled(row, standing(row, done[row["alarm"]], at), done[row["alarm"]])
-        if len(rows) < PIECE:
+        if len(rows) < piece:
             return
-        before = rows[-1]["alarm"]
+        before, piece = rows[-1]["alarm"], PIECE
 
 
 def _selected(wanted: Wanted, before: int | None) -> Select[Any]:
@@ -156,7 +157,7 @@ def _selected(wanted: Wanted, before: int | None) -> Select[Any]:
     if wanted.open_or_since is not None:
         recent = (alarms.c.opened >= wanted.open_or_since) | (alarms.c.cleared >= wanted.open_or_since)
         conditions.append((alarms.c.state == "open") | recent)
-    return select(alarms).where(*conditions).order_by(alarms.c.alarm.desc()).limit(PIECE)
+    return select(alarms).where(*conditions).order_by(alarms.c.alarm.desc())
 
 
 def _may_be(state: str) -> ColumnElement[bool]:
