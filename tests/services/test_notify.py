@@ -184,21 +184,21 @@ def test_people_are_told_by_servers_that_fail_and_a_notifier_that_is_killed(shop
     river, folder = shop
     home, inbox = folder / "home", folder / "mails"
 
+    receiver.faults["/busy"] = iter([503, 429])
+    receiver.faults["/rude"] = iter(["hang up"])
+    receiver.faults["/slow"] = iter(["slow"])
     with running(home) as first:
-        receiver.faults["/busy"] = iter([503, 429])
-        receiver.faults["/rude"] = iter(["hang up"])
-        receiver.faults["/slow"] = iter(["slow"])
         receiver.faults["/killer"] = iter([lambda: os.kill(first.pid, signal.SIGKILL)])
-        number = an_alarm(river)
-        until(lambda: first.poll() is not None)
-
-    # It took what killed the notifier, and nobody marked that: the next notifier says it again.
-    with running(home), running(home):
-        until(lambda: settled(river))
-        with engine.connect(river.settings).begin() as connection:
-            ended = update(alarms).where(alarms.c.alarm == number)
-            connection.execute(ended.values(state="cleared", cleared=NOW))
-        told = until(lambda: len(found := settled(river)) == 16 and found)
+        until((home / "run" / "notifier.json").exists)
+        with running(home):
+            number = an_alarm(river)
+            # It took what killed the notifier, and nobody marked that: the one that stood by says it again.
+            until(lambda: first.poll() is not None)
+            until(lambda: settled(river))
+            with engine.connect(river.settings).begin() as connection:
+                ended = update(alarms).where(alarms.c.alarm == number)
+                connection.execute(ended.values(state="cleared", cleared=NOW))
+            told = until(lambda: len(found := settled(river)) == 16 and found)
 
     assert {"sent", "refused"} == {one.state for one in told}
     assert {"never"} == {one.contact for one in told if one.state == "refused"}

@@ -11,7 +11,8 @@ from sqlalchemy import insert, text, update
 from tests.services.river import opened
 
 from barograph.collector import health as collector
-from barograph.notify import service
+from barograph.influx import points, view
+from barograph.notify import deadman, service
 from barograph.state import engine, outbox, system_alarms
 from barograph.state.tables import alarms, batches
 
@@ -41,6 +42,7 @@ class Shop:
         (home / "run").mkdir(parents=True)
         self.settings = river.settings.model_copy(
             update={
+                "influx": river.settings.influx.model_copy(update={"operations": "nobody-writes-here"}),
                 "home": home,
                 "secrets": river.settings.secrets_folder,
                 "sites": river.settings.sites_folder,
@@ -193,6 +195,33 @@ def test_if_ingest_or_the_collector_stops_somebody_is_told(shop):
     assert 2 == len(shop.turn(1))
     alive(2)
     assert {("anna", "cleared", "collector-stopped"), ("anna", "cleared", "ingest-stopped")} == set(shop.turn(1)[2:])
+
+
+def test_a_collector_elsewhere_that_falls_silent_is_missed(shop, monkeypatch):
+    """What it says comes through `ingest`, so it has that much more time; and while that stands still, nobody knows."""
+    heard = {"farm": NOON}
+    monkeypatch.setattr(deadman.view, "collectors", lambda *_: dict(heard))
+    rows = {"writer": "drain", "dag_id": "ingest", "plan": [], "done": True}
+    shop.execute(insert(batches).values(batch=1, run_id="1", horizon=NOON, **rows))
+    shop.turn()
+
+    shop.execute(update(batches).values(horizon=NOON + 6 * MINUTE))
+    assert [] == shop.turn(6)
+    assert [("anna", "opened", "collector-stopped")] == shop.turn(1)
+    heard["farm"] = NOON + 7 * MINUTE
+    assert [("anna", "cleared", "collector-stopped")] == shop.turn(2)[1:]
+
+
+def test_when_collectors_were_heard_is_asked_of_influxdb(shop, servers):
+    """The last point of each counts."""
+    name = f"{shop.river.name}-collector"
+    now = datetime.now(UTC).replace(microsecond=0)
+    lines = [
+        points.line("collector", {"collector": name}, {"published": 1}, now - ago * MINUTE) for ago in (30, 10, 20)
+    ]
+    points.post(servers.settings, lines)
+
+    assert now - 10 * MINUTE == view.collectors(servers.settings, now - 60 * MINUTE, now)[name]
 
 
 def test_one_kind_of_trouble_is_one_alarm_whoever_finds_it(shop):

@@ -6,7 +6,7 @@ The same of the archive's tables: where both agree, the view shows what the arch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 
 import numpy as np
@@ -72,6 +72,29 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
     return found
 
 
+COLLECTORS = """
+from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r._measurement == "collector" and r._field == "published")
+  |> keep(columns: ["_time", "_value", "collector"])
+  |> group(columns: ["collector"])
+  |> max(column: "_time")
+"""
+SOON = 3.0
+"""Seconds that a look may take which is repeated all the time."""
+
+
+def collectors(settings: Settings, start: datetime, end: datetime) -> dict[str, datetime]:
+    """When each collector was heard last, of those that were heard in `[start, end)`. Raises ServiceUnavailable."""
+    params = {"in_bucket": settings.influx.operations, "from_time": start, "to_time": end}
+    with client_of(settings, "influx_reader", SOON) as client:
+        try:
+            found = client.query_api().query(COLLECTORS, params=params)
+        except (ApiException, HTTPError, OSError) as error:
+            raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not answer: {error}") from error
+    return {row.values["collector"]: row.values["_time"] for table in found for row in table.records}
+
+
 def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:
     """Delete a site's points of `[start, end)`. Raises ServiceUnavailable."""
     with client_of(settings, "influx_loader") as client:
@@ -89,13 +112,13 @@ def remove_day(settings: Settings, site: str, day: Window) -> None:
     remove(settings, settings.influx.windows, site, Window(day.start + TICK, day.end + TICK))
 
 
-def client_of(settings: Settings, token: str) -> InfluxDBClient:
+def client_of(settings: Settings, token: str, timeout: float | None = None) -> InfluxDBClient:
     """A client with one of our tokens, for a `with`."""
     return InfluxDBClient(
         settings.influx_url,
         token=settings.secret(token),
         org=settings.influx.org,
-        timeout=int(settings.influx.timeout * 1000),
+        timeout=int((timeout or settings.influx.timeout) * 1000),
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
+from math import nan
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +27,8 @@ from barograph.windows import EPOCH, Window, utc
 
 BEFORE = timedelta(hours=2)
 LONGEST = timedelta(hours=24)
+GAP = 5
+"""Usual distances between readings that make a gap."""
 POINTS = 1_500
 """Of a curve; more than a message shows."""
 
@@ -58,7 +63,7 @@ def _course(readings: around.Readings) -> list[tuple[datetime, float]]:
 
 def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str, language: Language) -> bytes:
     """Without words but the title's unit: the curve, the limit, the time beyond it."""
-    thin = course[:: max(1, len(course) // POINTS)]
+    thin = _with_gaps(course[:: max(1, len(course) // POINTS)])
     zone = ZoneInfo(timezone)
     with style():
         figure = Figure(figsize=(4.6, 1.9))
@@ -79,6 +84,18 @@ def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str
         axes.tick_params(labelsize=9, length=3)
         axes.set_title(alarm["unit"], loc="left", fontsize=9, color=QUIET, pad=3)
         return png(figure)
+
+
+def _with_gaps(course: Course) -> Course:
+    """A line across a silence would be a measurement that nobody made."""
+    steps = [(later - earlier).total_seconds() for (earlier, _), (later, _) in pairwise(course)]
+    usual = timedelta(seconds=median(steps))
+    broken: list[tuple[datetime, float]] = []
+    for at, value in course:
+        if broken and at - broken[-1][0] > GAP * usual:
+            broken.append((broken[-1][0] + usual, nan))
+        broken.append((at, value))
+    return broken
 
 
 def _days(moment: datetime) -> float:

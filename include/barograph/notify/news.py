@@ -6,18 +6,23 @@
     nothing     withdrawn    -               anything    withdrawn     withdrawn, a correction
     it is open  open, worse  raised          anything    as was told   -
 
-(*) It came and went between two looks: composing says so. What is historical or suppressed is never news.
+(*) It came and went between two looks, within the last day: composing says so. What is historical or suppressed is
+never news.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 Kind = Literal["opened", "raised", "reopened", "cleared", "withdrawn", "repeated", "escalated"]
 
 SEVERITIES = ("warning", "minor", "major", "critical")
+
+LONG_AGO = timedelta(hours=24)
+"""What ended before that and was never told is history."""
 
 OPEN: frozenset[Kind] = frozenset({"opened", "raised", "reopened", "repeated", "escalated"})
 """Whoever heard one of these last believes that it is open."""
@@ -42,20 +47,21 @@ class News:
     number: int = 0
 
 
-def news(alarm: Mapping[str, Any], told: Iterable[Told], resolved: bool = True) -> News | None:
-    """What somebody is told now who was told `told`, in its order. `resolved`: whether the end of an alarm is wanted.
+def news(alarm: Mapping[Any, Any], told: Iterable[Told], now: datetime, resolved: bool = True) -> News | None:
+    """What somebody is told who was told `told`, in its order. `resolved`: whether the end of an alarm is wanted.
 
     Whether he wants this alarm at all is for who asks.
     """
     known = list(told)
-    kind = _kind(alarm, [one for one in known if not one.dropped], resolved)
+    kind = _kind(alarm, [one for one in known if not one.dropped], now, resolved)
     return News(kind, sum(one.kind == kind for one in known)) if kind else None
 
 
-def _kind(alarm: Mapping[str, Any], told: list[Told], resolved: bool) -> Kind | None:
+def _kind(alarm: Mapping[Any, Any], told: list[Told], now: datetime, resolved: bool) -> Kind | None:
     state, last = alarm["state"], told[-1].kind if told else None
     if last is None:
-        return "opened" if state in ("open", "cleared") and not alarm["historical"] else None
+        fresh = state == "open" or (state == "cleared" and now - alarm["cleared"] < LONG_AGO)
+        return "opened" if fresh and not alarm["historical"] else None
     if state == "open":
         if last not in OPEN:
             return "reopened"

@@ -26,7 +26,7 @@ def notices(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: date
             ]
             if not wanted and not told:
                 continue
-            found = news(alarm, told, placed.contact.resolved)
+            found = news(alarm, told, now, placed.contact.resolved)
             if found is not None:
                 due = due_at(placed, alarm["severity"], now)
                 yield Notice(

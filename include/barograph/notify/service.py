@@ -20,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from barograph.collector.systemd import Supervisor
 from barograph.errors import BarographError
-from barograph.notify import deadman, health, reading
+from barograph.notify import health, reading
 from barograph.notify.composing import composition
 from barograph.notify.contacts import Book
+from barograph.notify.deadman import Deadman
 from barograph.notify.delivery import Clock, deliver
 from barograph.notify.routing import may_compose, notices, reminded
 from barograph.settings import Settings
@@ -50,7 +51,8 @@ def run(settings: Settings, stop: threading.Event, clock: Clock, supervisor: Sup
                 if lead is None:
                     notifier.stand_by()
                 else:
-                    log.info("notifier_leads", contacts=len(notifier.book.contacts))
+                    interrupted = outbox.release(engine)
+                    log.info("notifier_leads", contacts=len(notifier.book.contacts), interrupted=interrupted)
                     _lead(notifier, lead, stop, told)
         except (BarographError, SQLAlchemyError) as error:
             said = str(error).splitlines()[0]
@@ -83,6 +85,7 @@ class Notifier:
         self._clock = clock
         self._started = self._seldom = clock()
         self._seldom -= SELDOM
+        self._deadman = Deadman(settings, engine, self._started)
         self._signature: object = None
         self._refused = ""
         self._stopped: list[str] = []
@@ -95,7 +98,7 @@ class Notifier:
         if seldom := now - self._seldom >= SELDOM or now < self._seldom:
             self._seldom = now
             self._read()
-            self._stopped = deadman.watch(self.settings, self.engine, now, self._started)
+            self._stopped = self._deadman.watch(now)
         while outbox.follow(self.engine, now, partial(notices, self.book, now=now)):
             pass
         if seldom:

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, Row, case, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state.tables import alarms, notices, notifier_position, outbox
@@ -23,6 +23,8 @@ from barograph.state.tables import alarms, notices, notifier_position, outbox
 NOTIFIER = "notifier"
 CHANGES = 5_000
 """Of alarms that are looked at together: a storm is one transaction."""
+LEASE = timedelta(minutes=10)
+"""Longer than any attempt takes."""
 LOCK_SECONDS = 5
 WORDS = 500
 """Characters of an error that are remembered."""
@@ -60,6 +62,7 @@ class Message:
     attempts: int
     state: str = "waiting"
     attempted: datetime | None = None
+    leased: datetime | None = None
     error: str | None = None
 
     @property
@@ -203,8 +206,9 @@ def composed_since(engine: Engine, since: datetime) -> dict[Address, list[dateti
 
 
 def waiting(engine: Engine, at: datetime) -> list[Message]:
-    """The messages that are to be sent by now."""
-    return messages(engine, outbox.c.state == "waiting", outbox.c.due <= at)
+    """The messages that are to be sent by now, and that nobody is sending."""
+    free = or_(outbox.c.leased.is_(None), outbox.c.leased <= at)
+    return messages(engine, outbox.c.state == "waiting", outbox.c.due <= at, free)
 
 
 def messages(engine: Engine, *conditions: Any, newest: int | None = None) -> list[Message]:
@@ -222,15 +226,23 @@ def begin(engine: Engine, message: Message, at: datetime) -> bool:
     """
     same = (outbox.c.state == "waiting", outbox.c.attempts == message.attempts)
     begun = update(outbox).where(outbox.c.message == message.message, *same)
+    facts = {"attempts": message.attempts + 1, "attempted": at, "leased": at + LEASE}
     with engine.begin() as connection:
-        return connection.execute(begun.values(attempts=message.attempts + 1, attempted=at)).rowcount == 1
+        return connection.execute(begun.values(**facts)).rowcount == 1
+
+
+def release(engine: Engine) -> int:
+    """End the leases of notifiers before this one: it leads, so they are gone. How many."""
+    with engine.begin() as connection:
+        return connection.execute(update(outbox).where(outbox.c.leased.is_not(None)).values(leased=None)).rowcount
 
 
 def note(engine: Engine, message: int, state: str, due: datetime, error: str | None) -> None:
     """What came of an attempt. One that was marked as sent stays sent."""
     marked = update(outbox).where(outbox.c.message == message, outbox.c.state == "waiting")
     with engine.begin() as connection:
-        connection.execute(marked.values(state=state, due=due, error=error[:WORDS] if error else None))
+        facts = {"state": state, "due": due, "error": error[:WORDS] if error else None, "leased": None}
+        connection.execute(marked.values(**facts))
 
 
 def retry(engine: Engine, at: datetime) -> int:

@@ -191,6 +191,9 @@ outbox = Table(
     Column("due", DateTime(timezone=True), nullable=False, comment="of the next attempt"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("attempted", DateTime(timezone=True), comment="when the last attempt began"),
+    Column(
+        "leased", DateTime(timezone=True), comment="until then an attempt is under way, unless its notifier is gone"
+    ),
     Column("error", String, comment="why the last attempt came to nothing"),
 )
 Index("outbox_waiting", outbox.c.contact, outbox.c.channel, unique=True, postgresql_where=outbox.c.state == "waiting")

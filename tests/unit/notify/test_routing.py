@@ -17,7 +17,8 @@ def told(*kinds, severity="major"):
     ("before", "alarm", "expected"),
     [
         ((), {}, News("opened")),
-        ((), {"state": "cleared", "cleared": NOON}, News("opened")),
+        ((), {"state": "cleared", "cleared": NOON - 60 * MINUTE}, News("opened")),
+        ((), {"state": "cleared", "cleared": NOON - 25 * 60 * MINUTE}, None),
         ((), {"historical": True}, None),
         ((), {"state": "withdrawn"}, None),
         ((), {"state": "suppressed"}, None),
@@ -38,18 +39,18 @@ def told(*kinds, severity="major"):
 )
 def test_a_change_is_news_to_whom_it_is_new(before, alarm, expected):
     """Nobody hears a thing twice, nor of the past as if it were now."""
-    assert expected == news(an_alarm(**alarm), told(*before))
+    assert expected == news(an_alarm(**alarm), told(*before), NOON)
 
 
 def test_what_was_dropped_was_never_told():
     """An alarm that was withdrawn before it was told, and is one after all, is told for the first time."""
     dropped = [Told("opened", 0, "major", dropped=True), Told("withdrawn", 0, "major", dropped=True)]
 
-    assert News("opened", 1) == news(an_alarm(), dropped)
+    assert News("opened", 1) == news(an_alarm(), dropped, NOON)
 
 
 def test_the_end_is_told_to_who_wants_it():
-    assert news(an_alarm(state="cleared"), told("opened"), resolved=False) is None
+    assert news(an_alarm(state="cleared"), told("opened"), NOON, resolved=False) is None
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("due", MOMENT, nullable=False, comment="of the next attempt"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
         sa.Column("attempted", MOMENT, comment="when the last attempt began"),
+        sa.Column("leased", MOMENT, comment="until then an attempt is under way, unless its notifier is gone"),
         sa.Column("error", sa.String, comment="why the last attempt came to nothing"),
     )
     # One at a time: what is told later waits, and joins what else there is to tell by then.
