@@ -9,12 +9,13 @@ When red  docs/runbook.md#backtest
 
 from airflow.sdk import dag
 
+from barograph_airflow.about import about
 from barograph_airflow.assets import DERIVED
-from barograph_airflow.schedules import DEFAULTS, ON_REQUEST, rules_and_days
+from barograph_airflow.schedules import BY_HAND, ON_REQUEST, rules_and_days, tagged
 from barograph_airflow.steps import step
 
 
-@dag(params=rules_and_days(), max_active_runs=1, doc_md=__doc__, **ON_REQUEST, **DEFAULTS)
+@dag(params=rules_and_days(), max_active_runs=1, doc_md=about(__doc__, "backtest"), **ON_REQUEST, **tagged(BY_HAND))
 def backtest():
     step("backtest", inlets=[DERIVED], minutes=60)
 

@@ -9,14 +9,22 @@ When red  docs/runbook.md#ingest
 
 from airflow.sdk import dag
 
-from barograph_airflow.assets import RECORD
-from barograph_airflow.schedules import DEFAULTS, NO_BACKFILL, at_most, every_interval
+from barograph_airflow.about import about
+from barograph_airflow.assets import RECORD, SENSORS
+from barograph_airflow.schedules import LIVE, NO_BACKFILL, at_most, every_interval, tagged
 from barograph_airflow.steps import step
 
 
-@dag(schedule=every_interval(), params=at_most(), max_active_runs=1, doc_md=__doc__, **NO_BACKFILL, **DEFAULTS)
+@dag(
+    schedule=every_interval(),
+    params=at_most(),
+    max_active_runs=1,
+    doc_md=about(__doc__, "ingest"),
+    **NO_BACKFILL,
+    **tagged(LIVE),
+)
 def ingest():
-    step("ingest", outlets=[RECORD], minutes=15)
+    step("ingest", inlets=[SENSORS], outlets=[RECORD], minutes=15)
 
 
 ingest()

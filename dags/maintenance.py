@@ -9,12 +9,13 @@ When red  docs/runbook.md#maintenance
 
 from airflow.sdk import dag
 
+from barograph_airflow.about import about
 from barograph_airflow.assets import DERIVED, RECORD
-from barograph_airflow.schedules import DEFAULTS, HISTORY, NO_BACKFILL, before_dawn
+from barograph_airflow.schedules import HISTORY, NIGHT, NO_BACKFILL, before_dawn, tagged
 from barograph_airflow.steps import step
 
 
-@dag(schedule=before_dawn(), max_active_runs=1, doc_md=__doc__, **NO_BACKFILL, **DEFAULTS)
+@dag(schedule=before_dawn(), max_active_runs=1, doc_md=about(__doc__, "maintenance"), **NO_BACKFILL, **tagged(NIGHT))
 def maintenance():
     maintained = step("maintain", inlets=[RECORD, DERIVED], pool=HISTORY, minutes=120)
     verified = step("verify", inlets=[RECORD, DERIVED], pool=HISTORY, minutes=120)

@@ -1,4 +1,4 @@
-"""Where a report is in Airflow: opaque ids for addresses, and the button on the task that made it."""
+"""Where our pages are in Airflow: opaque ids for addresses, and the buttons on the tasks that made something."""
 
 from __future__ import annotations
 
@@ -26,12 +26,20 @@ def device_id(site: str, device: str) -> str:
     return opaque("device", site, device)
 
 
+def address(path: str) -> str:
+    """One of our pages, from the root of the host."""
+    return f"{_base()}{PREFIX}{path}"
+
+
 def in_airflow(path: str) -> str:
-    """The address of one of our pages inside Airflow's frame."""
+    """The same inside Airflow's frame."""
+    return f"{_base()}/plugin/{ROUTE}{address(path)}"
+
+
+def _base() -> str:
     from airflow.sdk.configuration import conf
 
-    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
-    return f"{base}/plugin/{ROUTE}{base}{PREFIX}{path}"
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 
 class ReportLink(BaseOperatorLink):
@@ -52,3 +60,30 @@ class BacktestLink(BaseOperatorLink):
 
         made = XCom.get_value(ti_key=ti_key, key="return_value")
         return in_airflow(f"/backtests/{made['backtest']}") if made else ""
+
+
+class _PageLink(BaseOperatorLink):
+    """A button that leads to one page, whatever the task did."""
+
+    path = ""
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        return in_airflow(self.path)
+
+
+class BatchLink(_PageLink):
+    name = "Ledger"
+    path = "/data"
+
+
+class DaysLink(_PageLink):
+    name = "Calendar"
+    path = "/reports"
+
+
+class BackupLink(_PageLink):
+    name = "Backups"
+    path = "/health"
+
+
+LINKS = (ReportLink(), BacktestLink(), BatchLink(), DaysLink(), BackupLink())

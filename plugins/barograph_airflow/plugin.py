@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from barograph.settings import load_settings
-from barograph_airflow.links import PREFIX, ROUTE, BacktestLink, ReportLink
+from barograph_airflow.links import LINKS, PREFIX, ROUTE
 
 
 class BarographPlugin(AirflowPlugin):
@@ -24,12 +24,18 @@ class BarographPlugin(AirflowPlugin):
         },
         {
             "name": "Barograph",
+            "href": f"{PREFIX}/dags/{{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "barograph-dag",
+        },
+        {
+            "name": "Barograph",
             "href": f"{PREFIX}/runs/{{DAG_ID}}/{{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "barograph-run",
         },
     ]
-    operator_extra_links: ClassVar[list[Any]] = [ReportLink(), BacktestLink()]
+    operator_extra_links: ClassVar[list[Any]] = list(LINKS)
 
     # Every task process loads the plugin, but only the api-server asks for this: FastAPI costs seconds.
     @cached_property

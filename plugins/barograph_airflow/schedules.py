@@ -23,7 +23,6 @@ DEFAULTS: dict[str, Any] = {
     "catchup": False,
     # Backfill reaches back to here.
     "start_date": datetime(2000, 1, 1, tzinfo=UTC),
-    "tags": ["river"],
     "default_args": {
         "owner": "barograph",
         "retries": 2,
@@ -34,6 +33,15 @@ DEFAULTS: dict[str, Any] = {
         "on_success_callback": callbacks.worked,
     },
 }
+
+LIVE, NIGHT, BY_HAND = "live", "night", "by hand"
+"""When people look for a DAG: a tag of each, beside `river`."""
+
+
+def tagged(*tags: str) -> dict[str, Any]:
+    """The defaults of a DAG that is found under these tags."""
+    return {**DEFAULTS, "tags": ["river", *tags]}
+
 
 NO_BACKFILL: dict[str, Any] = {"allowed_run_types": ["scheduled", "manual", "asset_materialization"]}
 
@@ -84,7 +92,7 @@ def at_most() -> dict[str, Param]:
 
 
 def day_and_sites() -> dict[str, Param]:
-    names = [site.site for site in registry.read_sites(load_settings().sites_folder)]
+    names = {site.site: site.name for site in registry.read_sites(load_settings().sites_folder)}
     return {
         "day": Param(
             None,
@@ -98,7 +106,8 @@ def day_and_sites() -> dict[str, Param]:
             None,
             type=["null", "array"],
             items={"type": "string"},
-            examples=names,
+            examples=list(names),
+            values_display=names,
             title="Sites",
             description="Only these. Empty: all.",
         ),

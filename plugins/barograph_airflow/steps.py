@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from barograph import registry
 from barograph.errors import DocumentError, LedgerError, QuestionError, SettingsError
 from barograph.settings import Settings, load_settings
-from barograph_airflow import stages
-from barograph_airflow.links import BacktestLink, ReportLink
+from barograph_airflow import notes, stages
+from barograph_airflow.links import BacktestLink, BackupLink, BatchLink, DaysLink, ReportLink
 
 Facts = Mapping[str, Any]
 
@@ -28,6 +28,19 @@ STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "verify": stages.verify,
     "backtest": stages.backtest,
 }
+
+NAMES = {
+    "ingest": "Bring the readings in",
+    "grace": "Wait for late readings",
+    "days": "Choose the days",
+    "settle": "Settle the day",
+    "report": "Publish its report",
+    "backup": "Back everything up",
+    "maintain": "Tidy the archive",
+    "verify": "Prove the archive",
+    "backtest": "Try other rules",
+}
+"""What a step is called in graphs and grids."""
 
 TELL_THEMSELVES = {"ingest"}
 """Steps that put what they did into the bucket `operations` in more detail than we could."""
@@ -44,27 +57,28 @@ def step(verb: str, day: Any = None, minutes: int = 15, at_once: int | None = No
     `day` is {"site", "day"} where it is about one local day of one site. `minutes` is how long it may take, `at_once`
     how many of it may run at the same time in all runs of its DAG.
     """
-    kind = {"report": ReportStep, "backtest": BacktestStep}.get(verb, Step)
+    kind = KINDS.get(verb, Step)
     if day is not None:
         options["map_index_template"] = "{{ task.day.site }} {{ task.day.day }}"
     return kind(
         task_id=verb,
+        task_display_name=NAMES[verb],
         day=day,
         execution_timeout=timedelta(minutes=minutes),
         max_active_tis_per_dag=at_once,
-        doc_md=f"`{verb}`: see docs/runbook.md",
+        doc_md=f"{NAMES[verb]} (`{verb}`). When red: docs/runbook.md",
         **options,
     )
 
 
 def grace() -> Grace:
     """Wait for late readings: only in scheduled runs, and without holding a slot."""
-    return Grace(task_id="grace")
+    return Grace(task_id="grace", task_display_name=NAMES["grace"])
 
 
 def days() -> Any:
     """The local days of this run, for `expand`: of each site its own, and at night those that are stale."""
-    return Days(task_id="days").output
+    return Days(task_id="days", task_display_name=NAMES["days"]).output
 
 
 class Step(BaseOperator):
@@ -87,6 +101,7 @@ class Step(BaseOperator):
         log.info("step_done", step=self.task_id, **told)
         if self.task_id not in TELL_THEMSELVES:
             stages.tell(settings, self.task_id, told, context)
+        notes.leave(settings, context, self.task_id, facts)
         return {**facts, "seconds": seconds}
 
     def on_kill(self) -> None:
@@ -102,6 +117,30 @@ class ReportStep(Step):
 
 class BacktestStep(Step):
     operator_extra_links = (BacktestLink(),)
+
+
+class SettleStep(Step):
+    operator_extra_links = (DaysLink(),)
+
+
+class BatchStep(Step):
+    operator_extra_links = (BatchLink(),)
+
+
+class BackupStep(Step):
+    operator_extra_links = (BackupLink(),)
+
+
+KINDS: dict[str, type[Step]] = {
+    "ingest": BatchStep,
+    "settle": SettleStep,
+    "report": ReportStep,
+    "backtest": BacktestStep,
+    "backup": BackupStep,
+    "maintain": BatchStep,
+    "verify": BatchStep,
+}
+"""Steps whose tasks have a button that leads to what they made."""
 
 
 class Days(BaseOperator):

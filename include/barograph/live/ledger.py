@@ -111,6 +111,12 @@ def flow(settings: Settings, at: datetime) -> Flow:
     return Flow(at, "", batches, sums, gaps, waiting, why_waiting, refused, why_refused, tables, why_size)
 
 
+def batches_of(engine: Engine, numbers: Sequence[int]) -> list[BatchRow]:
+    """The named batches that are there, in their order."""
+    ledger = Ledger(engine, DRAIN)
+    return [_row(batch) for number in sorted(set(numbers)) if (batch := ledger.get(number))]
+
+
 def lag(settings: Settings, engine: Engine) -> int:
     """Messages that Kafka has and no batch has planned yet. Raises ServiceUnavailable."""
     from barograph import kafka

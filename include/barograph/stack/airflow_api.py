@@ -34,16 +34,17 @@ class Airflow:
         user: str = "admin",
         transport: httpx.BaseTransport | None = None,
         token: str = "",
+        timeout: float = 30.0,
     ) -> None:
         """`token` is of somebody who is logged in already: everything is done as he."""
         self.address = address
         self._user, self._password = user, password
-        self._client = httpx.Client(base_url=address, timeout=30, transport=transport, trust_env=False)
+        self._client = httpx.Client(base_url=address, timeout=timeout, transport=transport, trust_env=False)
         self._token = token
 
     @classmethod
-    def of(cls, settings: Settings) -> Airflow:
-        return cls(settings.airflow_address, settings.secret("airflow_admin"))
+    def of(cls, settings: Settings, timeout: float = 30.0) -> Airflow:
+        return cls(settings.airflow_address, settings.secret("airflow_admin"), timeout=timeout)
 
     def __enter__(self) -> Airflow:
         return self
@@ -91,6 +92,10 @@ class Airflow:
 
     def run(self, dag: str, run: str) -> Run:
         return dict(self._ask("GET", f"/dags/{dag}/dagRuns/{run}"))
+
+    def note(self, dag: str, run: str, text: str) -> None:
+        """Put a text beside a run, in the place of what was there."""
+        self._ask("PATCH", f"/dags/{dag}/dagRuns/{run}", json={"note": text})
 
     def wait(self, dag: str, run: str, timeout: float = 600) -> Run:
         """Wait for a run's end. Raises ServiceUnavailable if it takes longer, or fails: with its log's end."""

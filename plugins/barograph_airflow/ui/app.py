@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.sdk.timezone import utcnow
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from barograph.errors import BarographError, ReportError
 from barograph.live.ledger import Flow
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import alarms, backtests, data, devices, guard, health, now, reports
+from barograph_airflow.ui import alarms, backtests, dags, data, devices, guard, health, now, reports
 from barograph_airflow.ui.actions import Actions
 from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.errors import NotHere, Refused
 from barograph_airflow.ui.live import Watch
 from barograph_airflow.ui.pages import Pages, path
-from barograph_airflow.ui.runs import facts_of
 from barograph_airflow.ui.shelf import Shelf
 
 PAGE = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; \
@@ -73,15 +69,7 @@ def create_app(
     app.include_router(reports.routes(pages, shelf, days, actions or Actions(settings)))
     app.include_router(data.routes(pages, shelf, days, flow))
 
-    @app.get(
-        "/runs/{dag_id}/{run_id:path}",
-        name="run",
-        dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.XCOM))],
-    )
-    def run(request: Request, dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
-        made = facts_of(session, dag_id, run_id)
-        return pages.show(request, "run.html", dag_id=dag_id, run_id=run_id, made=made, cards_made=shelf.cards_of(made))
-
+    app.include_router(dags.routes(pages, shelf))
     app.include_router(alarms.routes(pages))
     app.include_router(backtests.routes(pages))
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from barograph.errors import ReportError
+from barograph_airflow.notes import ASKED
 from barograph_airflow.ui import calendar, guard
 from barograph_airflow.ui.actions import Actions, local_today
 from barograph_airflow.ui.comparing import compare
@@ -107,7 +108,7 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
     def make(request: Request, visitor: guard.VisitorDep, site: str, day: date) -> HTMLResponse:
         if site not in {*days.sites(), *shelf.sites()}:
             raise ReportError(f"There is no site {site}.")
-        run = actions.make_day(request, site, day, f"Asked for on the page Reports by {visitor.name}.")
+        run = actions.make_day(request, site, day, f"{ASKED} on the page Reports by {visitor.name}.")
         return pages.show(request, "making.html", run=run, site=site, day=day, state="queued", card=None)
 
     @router.get("/making/{site}/{day}/{run:path}", name="making", dependencies=[RUNS_OF_DAILY])

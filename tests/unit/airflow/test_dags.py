@@ -177,3 +177,45 @@ def test_what_people_wait_for_in_the_morning_has_a_deadline(dags):
     with_deadline = {name: [alert.interval for alert in dag.deadline or []] for name, dag in dags.dags.items()}
 
     assert {name for name, those in with_deadline.items() if those} == {"daily", "backup"}
+
+
+def test_every_dag_can_be_found_by_when_it_runs_and_shows_what_flows_where(dags):
+    pictures = {path.stem for path in (ROOT / "plugins" / "barograph_airflow" / "ui" / "static").glob("*.svg")}
+
+    for name, dag in dags.dags.items():
+        assert {"river"} < dag.tags
+        assert f"/barograph/static/{name}.svg" in dag.doc_md
+        assert name in pictures
+
+
+def test_every_task_says_what_it_does_and_belongs_to_somebody(dags):
+    for dag in dags.dags.values():
+        for task in dag.tasks:
+            assert task.task_display_name != task.task_id
+            assert task.owner == "barograph"
+
+
+def test_what_works_on_days_that_are_over_never_takes_the_place_of_ingest(dags):
+    """A backfill of a year must not delay a reading."""
+    pools = {f"{dag.dag_id} / {task.task_id}": task.pool for dag in dags.dags.values() for task in dag.tasks}
+
+    assert {"daily / settle", "daily / report", "maintenance / maintain", "maintenance / verify"} == {
+        name for name, pool in pools.items() if pool == "history"
+    }
+    assert "default_pool" == pools["ingest / ingest"]
+
+
+def test_lineage_goes_from_the_sensors_to_the_backup(dags):
+    """What one DAG writes another reads, without a hole."""
+    tasks = [task for dag in dags.dags.values() for task in dag.tasks]
+    read = {asset.name for task in tasks for asset in task.inlets}
+    written = {asset.name for task in tasks for asset in task.outlets}
+
+    assert {"sensors"} == read - written
+    assert {"backups", "influxdb"} == written - read
+
+
+def test_the_form_of_daily_says_the_sites_names(dags):
+    schema = dags.dags["daily"].params.get_param("sites").schema
+
+    assert {"demo": "Demo shop", "plant": "Plant"} == schema["values_display"]

@@ -14,7 +14,7 @@ from tests.unit.airflow.visitors import visit
 from barograph.settings import Settings, load_settings
 from barograph_airflow.links import page_id
 from barograph_airflow.ui import app as pages
-from barograph_airflow.ui import words
+from barograph_airflow.ui import dags, words
 
 HOSTILE = "<script>alert('x')</script>\u202e" + "x" * 200
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -163,7 +163,7 @@ def test_a_run_shows_what_it_made(settings: Settings, viewer: TestClient, monkey
         {"step": "report", "site": "demo", "day": "2026-11-22", "revision": 1, "headline": HOSTILE},
         {"step": "report", "site": "../..", "day": "2026-11-22", "revision": 1},
     ]
-    monkeypatch.setattr(pages, "facts_of", lambda session, dag_id, run_id: made)
+    monkeypatch.setattr(dags, "facts_of", lambda session, dag_id, run_id: made)
 
     page = viewer.get("/runs/daily/scheduled__2026-11-22T23:00:00+00:00").text
 

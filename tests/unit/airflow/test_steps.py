@@ -109,6 +109,7 @@ def test_how_a_step_went_stands_at_its_runs_end(monkeypatch: pytest.MonkeyPatch)
     end = datetime(2026, 11, 22, tzinfo=UTC)
     monkeypatch.setitem(steps.STAGES, "report", lambda settings, context, day: {**day, "revision": 2})
     monkeypatch.setitem(steps.STAGES, "ingest", lambda settings, context, _: {"read": 1})
+    monkeypatch.setattr(steps.notes, "leave", lambda *_: None)
     lines: list[str] = []
     monkeypatch.setattr(operations.points, "post", lambda settings, told: lines.extend(told) or [])
     run = SimpleNamespace(dag_id="daily", run_type="scheduled", data_interval_end=end, run_after=end)
