@@ -1,4 +1,4 @@
-"""Reports of real histories, to look at: an office, three kitchens' worth of air, a laboratory, a garden, a city, a transformer.
+"""Reports of real histories, to look at: an office, air of three kitchens, a laboratory, a garden, a city, a transformer.
 
     .venv/bin/python benchmarks/histories.py FOLDER [--data ../shared/data/histories] [--only office,garden]
 
@@ -131,8 +131,13 @@ def garden(data: Path) -> History:
 
 def city(data: Path) -> History:
     """A year of a city's air by the hour: two days of it have 23 and 25 hours."""
-    site = a_site("Seattle", "America/Los_Angeles",
-                  Device(device="sea", name="Seattle", zone="outside", cadence=3600, points={"temperature": Point(low=0, high=30)}))  # fmt: skip
+    site = a_site(
+        "Seattle",
+        "America/Los_Angeles",
+        Device(
+            device="sea", name="Seattle", zone="outside", cadence=3600, points={"temperature": Point(low=0, high=30)}
+        ),
+    )
 
     def rows() -> Iterator[Row]:
         with (data / "vega/seattle-temps.csv").open() as lines:
@@ -146,8 +151,17 @@ def city(data: Path) -> History:
 def transformer(data: Path) -> History:
     """A transformer's oil and loads by the hour, told in Chinese."""
     loads = {f"power_{place}": Point() for place in (1, 2, 3)}
-    site = a_site("Transformer", "Asia/Shanghai",
-                  Device(device="ETT-h1", name="一号变压器", zone="substation", cadence=3600, points={"temperature": Point(high=30), **loads}))  # fmt: skip
+    site = a_site(
+        "Transformer",
+        "Asia/Shanghai",
+        Device(
+            device="ETT-h1",
+            name="一号变压器",
+            zone="substation",
+            cadence=3600,
+            points={"temperature": Point(high=30), **loads},
+        ),
+    )
     zone = ZoneInfo(site.timezone)
 
     def rows() -> Iterator[Row]:
