@@ -39,10 +39,12 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list")(list_)
     from barograph.cli import hindsight
+    from barograph.cli.notify import test_notify
 
     for command in (show, history, ack, comment, assign, shelve, unshelve, close, reopen, rules):
         group.command()(command)
     hindsight.register(group)
+    group.command()(test_notify)
     app.add_typer(group, name="alarms")
 
 

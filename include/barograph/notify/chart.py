@@ -71,7 +71,7 @@ def draw(alarm: Mapping[str, Any], course: Course, window: Window, timezone: str
         axes.plot([_days(at) for at, _ in thin], [value for _, value in thin], color=CURVE, linewidth=1.4)
         began, ended = utc(alarm["started"]), utc(alarm["cleared"]) if alarm["cleared"] else window.end
         axes.axvspan(_days(max(began, window.start)), _days(ended), color=ALARM, alpha=0.14, linewidth=0)
-        if alarm["limit"] is not None:
+        if alarm["limit"] is not None and alarm["kind"] in ("limit", "score"):
             axes.axhline(alarm["limit"], color=LIMIT, linewidth=1.1, linestyle=(0, (5, 3)))
         axes.set_xlim(_days(window.start), _days(window.end))
         axes.margins(y=0.12)

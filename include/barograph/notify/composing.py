@@ -87,7 +87,9 @@ def said_of(kinds: Collection[str], alarm: Mapping[str, Any], before: bool) -> t
 def entry(said: Said, alarm: Mapping[str, Any], book: Book, thread: str) -> dict[str, Any]:
     """An alarm as messages have it: all that templates and receivers know."""
     site = book.sites.get(alarm["site"])
-    label, zone = site.devices.get(alarm["device"], (alarm["device"], "")) if site else (alarm["device"], "")
+    known = site.devices if site else {}
+    # A whole port that is silent is called port:cold-wall.
+    label, zone = known.get(alarm["device"], (alarm["device"].replace(":", " "), ""))
     metric = metrics.metric(alarm["metric"])
     return {
         "said": said,
@@ -101,6 +103,8 @@ def entry(said: Said, alarm: Mapping[str, Any], book: Book, thread: str) -> dict
         "severity": alarm["severity"],
         "device": alarm["device"],
         "label": label,
+        "kind": alarm["kind"],
+        "code": alarm["thresholds"].get("code"),
         "metric": alarm["metric"],
         "metric_label": metric.label,
         "unit": metric.unit,

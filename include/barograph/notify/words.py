@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from barograph.metrics import metric
@@ -75,14 +77,63 @@ def words(language: Language) -> SimpleNamespace:
     return SimpleNamespace(**{name: said[language == "zh"] for name, said in WORDS.items()})
 
 
+MEASURES: dict[str, tuple[str, str]] = {
+    "deviation": ("deviation", "偏差"),
+    "rate": ("change per minute", "每分钟变化"),
+    "mkt": ("mean kinetic temperature", "平均动力学温度"),
+    "cumulative": ("time beyond the limit", "超限累计时间"),
+    "n_of_m": ("readings beyond the limit", "超限读数"),
+    "quality": ("share of bad readings", "不良读数比例"),
+    "missing": ("silence", "无数据"),
+    "error_code": ("error code", "错误代码"),
+}
+"""What rules of a kind measure, where that is not the metric itself."""
+
+
+def measure(alarm: Mapping[str, Any], language: Language) -> str:
+    """What the value of an alarm is: `Temperature`, `Temperature, time beyond the limit`, `Silence`."""
+    label = metric_name(alarm["metric"], alarm["metric_label"], language)
+    if alarm["kind"] not in MEASURES:
+        return label
+    what = MEASURES[alarm["kind"]][language == "zh"]
+    return what[:1].upper() + what[1:] if alarm["kind"] == "missing" else f"{label}, {what}"
+
+
+def measured(alarm: Mapping[str, Any], value: float | None, language: Language) -> str:
+    """A value of the alarm's kind, with its unit."""
+    if value is None:
+        return WORDS["nothing"][language == "zh"]
+    match alarm["kind"]:
+        case "missing" | "cumulative":
+            return duration(timedelta(seconds=value), language)
+        case "quality":
+            return f"{value:.0%}"
+        case "n_of_m":
+            return f"{value:.0f}"
+        case "rate":
+            return f"{value:.3g} {metric(alarm['metric']).unit}/min".replace("-", MINUS)
+        case "error_code":
+            code = alarm.get("code")
+            return f"{code:g}" if isinstance(code, int | float) else ""
+    return quantity(value, alarm["metric"])
+
+
+def limited(alarm: Mapping[str, Any], language: Language) -> str:
+    """The limit of an alarm as a person wrote it, 8 and not 8.0; nothing where its kind has none."""
+    value = alarm["limit"]
+    if value is None or alarm["kind"] == "error_code":
+        return ""
+    if alarm["kind"] in MEASURES and alarm["kind"] not in ("deviation", "mkt"):
+        return measured(alarm, value, language)
+    return f"{value:g} {metric(alarm['metric']).unit}".strip().replace("-", MINUS)
+
+
 def metric_name(name: str, label: str, language: Language) -> str:
     return CHINESE.get(name, label) if language == "zh" else label
 
 
-def quantity(value: float | None, name: str, language: Language) -> str:
+def quantity(value: float, name: str) -> str:
     """As fine as the sensor resolves, with its unit."""
-    if value is None:
-        return WORDS["nothing"][language == "zh"]
     known = metric(name)
     if known.resolution:
         decimals = max(0, len(f"{known.resolution:.6f}".rstrip("0").partition(".")[2]))
@@ -92,11 +143,6 @@ def quantity(value: float | None, name: str, language: Language) -> str:
     if not text.strip("-0.e+"):
         text = text.lstrip("-")
     return f"{text.replace('-', MINUS)} {known.unit}".strip()
-
-
-def limit(value: float | None, name: str) -> str:
-    """As a person wrote it: 8, not 8.0."""
-    return "" if value is None else f"{value:g} {metric(name).unit}".strip().replace("-", MINUS)
 
 
 def local(moment: datetime, timezone: str) -> str:

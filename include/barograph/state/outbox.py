@@ -18,6 +18,7 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine, Row, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from barograph.state.handling import Standing, actions_of, standing
 from barograph.state.tables import alarms, notices, notifier_position, outbox
 
 NOTIFIER = "notifier"
@@ -138,16 +139,18 @@ def follow(engine: Engine, at: datetime, decide: Decide) -> int:
 
 def remind(engine: Engine, at: datetime, decide: Callable[[Sequence[Row[Any]]], Iterable[Notice]]) -> int:
     """Offer the notices about alarms that are open, and neither acknowledged nor shelved; make those it returns."""
-    wanted = (
-        select(notices, alarms.c.rule, alarms.c.device, alarms.c.metric, alarms.c.severity.label("now"))
-        .join(alarms, alarms.c.alarm == notices.c.alarm)
-        .where(alarms.c.state == "open", notices.c.dropped.is_(None))
-        .order_by(notices.c.notice)
-    )
+    told = select(notices.c.alarm).where(notices.c.alarm == alarms.c.alarm, notices.c.dropped.is_(None))
     with engine.begin() as connection:
-        rows = connection.execute(wanted).all()
-        quiet = acknowledged(connection, {row.alarm for row in rows}) | shelved(connection, rows, at).keys()
-        return _enqueue(connection, at, decide([row for row in rows if row.alarm not in quiet]))
+        wanted = select(alarms).where(alarms.c.state == "open", told.exists())
+        about = {row["alarm"]: row for row in connection.execute(wanted).mappings()}
+        waits = [number for number, stands in standings(connection, about, at).items() if stands.wants_somebody]
+        rows = connection.execute(
+            select(notices, alarms.c.severity.label("now"))
+            .join(alarms, alarms.c.alarm == notices.c.alarm)
+            .where(notices.c.alarm.in_(waits), notices.c.dropped.is_(None))
+            .order_by(notices.c.notice)
+        ).all()
+        return _enqueue(connection, at, decide(rows))
 
 
 def ready(engine: Engine, at: datetime) -> list[Address]:
@@ -172,11 +175,10 @@ def compose(engine: Engine, address: Address, at: datetime, until: datetime, put
             row["alarm"]: dict(row)
             for row in connection.execute(select(alarms).where(alarms.c.alarm.in_(those))).mappings()
         }
-        for alarm in acknowledged(connection, those):
-            about[alarm]["acknowledged"] = True
-        hidden = shelved(connection, [_Point(number, **_key(about[number])) for number in those], at)
-        for alarm, end in hidden.items():
-            about[alarm]["shelved"] = end
+        for number, stands in standings(connection, about, at).items():
+            about[number]["acknowledged"] = stands.state in ("acknowledged", "closed")
+            if stands.shelf is not None:
+                about[number]["shelved"] = stands.shelf.until
         made = put(rows, about, _threads(connection, mine, those))
         for why in set(made.drop.values()):
             gone = [notice for notice, said in made.drop.items() if said == why]
@@ -287,49 +289,10 @@ def pending(engine: Engine) -> list[Row[Any]]:
         return list(connection.execute(wanted))
 
 
-def acknowledged(connection: Connection, those: Collection[int]) -> set[int]:
-    """Which of these alarms somebody took up, or closed."""
-    if not those or not _people_act(connection):
-        return set()
-    verbs = text(
-        "select distinct on (alarm) alarm, verb from alarm_actions"
-        " where alarm = any(:those) and verb in ('acknowledge', 'close', 'reopen') order by alarm, action desc"
-    )
-    return {row.alarm for row in connection.execute(verbs, {"those": list(those)}) if row.verb != "reopen"}
-
-
-def shelved(connection: Connection, those: Iterable[Any], at: datetime) -> dict[int, datetime]:
-    """Until when which of these alarms are shelved: a shelf covers all of one rule, device and metric."""
-    if not (named := list(those)) or not _people_act(connection):
-        return {}
-    shelves = text(
-        "select distinct on (rule, device, metric) rule, device, metric, verb, until from alarm_actions"
-        " join alarms using (alarm) where verb in ('shelve', 'unshelve')"
-        " order by rule, device, metric, action desc"
-    )
-    ends = {
-        (row.rule, row.device, row.metric): row.until
-        for row in connection.execute(shelves)
-        if row.verb == "shelve" and row.until is not None and row.until > at
-    }
-    points = {one.alarm: (one.rule, one.device, one.metric) for one in named}
-    return {alarm: ends[point] for alarm, point in points.items() if point in ends}
-
-
-@dataclass(frozen=True)
-class _Point:
-    alarm: int
-    rule: str
-    device: str
-    metric: str
-
-
-def _key(alarm: Mapping[str, Any]) -> dict[str, str]:
-    return {name: alarm[name] for name in ("rule", "device", "metric")}
-
-
-def _people_act(connection: Connection) -> bool:
-    return connection.scalar(text("select to_regclass('alarm_actions')")) is not None
+def standings(connection: Connection, about: Mapping[int, Mapping[Any, Any]], at: datetime) -> dict[int, Standing]:
+    """How alarms stand for people: acknowledged, shelved, closed."""
+    done = actions_of(connection, list(about.values()))
+    return {number: standing(alarm, done[number], at) for number, alarm in about.items()}
 
 
 def _position(connection: Connection) -> int | None:

@@ -33,9 +33,10 @@ def a_book(*contacts, timezone="Europe/Berlin"):
 
 def an_alarm(number=1, **facts):
     return {
-        "alarm": number, "site": "shop", "rule": "warm", "severity": "major", "device": "fridge-1",
-        "metric": "temperature", "limit": 8.0, "value": 9.46, "started": NOON - 5 * MINUTE, "opened": NOON - 3 * MINUTE,
-        "cleared": None, "state": "open", "historical": False, "message": "The goods spoil.", **facts,
+        "alarm": number, "site": "shop", "rule": "warm", "kind": "limit", "thresholds": {}, "severity": "major",
+        "device": "fridge-1", "metric": "temperature", "limit": 8.0, "value": 9.46, "started": NOON - 5 * MINUTE,
+        "opened": NOON - 3 * MINUTE, "cleared": None, "state": "open", "historical": False,
+        "message": "The goods spoil.", **facts,
     }  # fmt: skip
 
 

@@ -62,6 +62,33 @@ def test_every_kind_can_be_said(language, kind, alarm, threads):
         assert told.subject and told.chat.strip() and told.text.strip()
 
 
+@pytest.mark.parametrize(
+    ("alarm", "said"),
+    [
+        ({"kind": "missing", "metric": "frames", "value": 754.0, "limit": 300.0}, "Silence 12 min 34 s, limit 5 min"),
+        ({"kind": "cumulative", "value": 5400.0, "limit": 3600.0},
+         "Temperature, time beyond the limit 1 h 30 min, limit 1 h"),
+        ({"kind": "rate", "value": 1.25, "limit": 1.0}, "Temperature, change per minute 1.25 °C/min, limit 1 °C/min"),
+        ({"kind": "deviation", "value": -3.04, "limit": -2.0}, "Temperature, deviation −3.0 °C, limit −2 °C"),
+        ({"kind": "quality", "value": 0.25, "limit": 0.2}, "Temperature, share of bad readings 25%, limit 20%"),
+        ({"kind": "n_of_m", "value": 3.0, "limit": 3.0}, "Temperature, readings beyond the limit 3, limit 3"),
+        ({"kind": "error_code", "value": 1.0, "limit": None, "thresholds": {"code": -127.0}},
+         "Temperature, error code -127"),
+        ({"kind": "mkt", "value": 25.31, "limit": 25.0}, "Temperature, mean kinetic temperature 25.3 °C, limit 25 °C"),
+    ],
+)  # fmt: skip
+def test_a_value_is_what_the_rules_kind_measures(alarm, said):
+    """Seconds of silence are no degrees."""
+    assert f"  {said}\n" in render(facts_of(an_alarm(**alarm)), PAGES, NOON).text
+
+
+def test_a_silent_port_is_a_port():
+    assert (
+        "port cold-wall, Silence"
+        in render(facts_of(an_alarm(device="port:cold-wall", kind="missing")), PAGES, NOON).subject
+    )
+
+
 def test_names_are_text():
     """A device may be called anything: it can neither act in a page nor begin a header."""
     wild = "<script>alert(1)</script>\r\nBcc: all@shop.example {{ 7 * 7 }}"
