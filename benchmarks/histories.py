@@ -1,4 +1,4 @@
-"""Reports of real histories, to look at: an office, air of three kitchens, a laboratory, a garden, a city, a transformer.
+"""Reports of real histories, to look at: an office, a house, a laboratory, a garden, a city, a transformer.
 
     .venv/bin/python benchmarks/histories.py FOLDER [--data ../shared/data/histories] [--only office,garden]
 
@@ -67,8 +67,8 @@ def office(data: Path) -> History:
     return site, rows(), [Period.of("day", date(2015, 2, 5)), Period.of("week", date(2015, 2, 5))], {}
 
 
-def kitchens(data: Path) -> History:
-    """Three boards in one house, every few seconds, with gaps; in degrees Fahrenheit."""
+def house(data: Path) -> History:
+    """Three boards in one house, every few seconds, with gaps; told in degrees Fahrenheit."""
     names = {
         "00:0f:00:70:91:0a": "Bathroom",
         "0e:9c:00:4c:1c:51": "Kitchen",
@@ -131,13 +131,9 @@ def garden(data: Path) -> History:
 
 def city(data: Path) -> History:
     """A year of a city's air by the hour: two days of it have 23 and 25 hours."""
-    site = a_site(
-        "Seattle",
-        "America/Los_Angeles",
-        Device(
-            device="sea", name="Seattle", zone="outside", cadence=3600, points={"temperature": Point(low=0, high=30)}
-        ),
-    )
+    points = {"temperature": Point(low=0, high=30)}
+    device = Device(device="sea", name="Seattle", zone="outside", cadence=3600, points=points)
+    site = a_site("Seattle", "America/Los_Angeles", device)
 
     def rows() -> Iterator[Row]:
         with (data / "vega/seattle-temps.csv").open() as lines:
@@ -150,18 +146,9 @@ def city(data: Path) -> History:
 
 def transformer(data: Path) -> History:
     """A transformer's oil and loads by the hour, told in Chinese."""
-    loads = {f"power_{place}": Point() for place in (1, 2, 3)}
-    site = a_site(
-        "Transformer",
-        "Asia/Shanghai",
-        Device(
-            device="ETT-h1",
-            name="一号变压器",
-            zone="substation",
-            cadence=3600,
-            points={"temperature": Point(high=30), **loads},
-        ),
-    )
+    points = {"temperature": Point(high=30), **{f"power_{place}": Point() for place in (1, 2, 3)}}
+    device = Device(device="ETT-h1", name="一号变压器", zone="substation", cadence=3600, points=points)
+    site = a_site("Transformer", "Asia/Shanghai", device)
     zone = ZoneInfo(site.timezone)
 
     def rows() -> Iterator[Row]:
@@ -183,7 +170,7 @@ def transformer(data: Path) -> History:
 
 
 HISTORIES: dict[str, Callable[[Path], History]] = {
-    one.__name__: one for one in (office, kitchens, laboratory, garden, city, transformer)
+    one.__name__: one for one in (office, house, laboratory, garden, city, transformer)
 }
 
 

@@ -204,7 +204,9 @@ def _limits(axes: Axes, low: float, high: float, least: float | None, most: floa
         if limit is not None:
             yield axes.axhspan(limit, edge, color=BEYOND, linewidth=0, zorder=0.5, gid="beyond")
             yield axes.axhline(limit, color=LIMIT, linewidth=0.9, linestyle=(0, (5, 2)), gid="limit")
-            yield axes.text(1.008, limit, figures(limit), color=LIMIT, fontsize=8.5, va="center_baseline",
+            said = figures(limit)
+            size = 8.5 if len(said) < 4 else 7.5
+            yield axes.text(1.0655, limit, said, color=LIMIT, fontsize=size, ha="right", va="center_baseline",
                             transform=axes.get_yaxis_transform())  # fmt: skip
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Engine, func, insert, or_, select
@@ -14,12 +14,19 @@ from sqlalchemy.exc import OperationalError
 from barograph.errors import ServiceUnavailable
 from barograph.reports.data import Alarm
 from barograph.settings import Settings
-from barograph.state import signoffs, stale
+from barograph.state import handling, signoffs, stale
 from barograph.state.engine import connect, writer_lock
+from barograph.state.handling import Standing
 from barograph.state.signoffs import Signoff
 from barograph.state.stale import Stale
 from barograph.state.tables import alarms, reports
 from barograph.windows import Window
+
+UNTOLD = ("withdrawn", "suppressed")
+"""What did not happen, and what another alarm explains."""
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""A report tells what people did about an alarm, whenever they did it."""
 
 
 @dataclass(frozen=True)
@@ -72,19 +79,13 @@ class SqlCatalogue:
     def alarms(self, site: str, window: Window) -> list[Alarm]:
         wanted = (
             select(alarms)
-            .where(alarms.c.site == site, alarms.c.state != "withdrawn", alarms.c.opened < window.end)
+            .where(alarms.c.site == site, alarms.c.state.not_in(UNTOLD), alarms.c.opened < window.end)
             .where(or_(alarms.c.cleared.is_(None), alarms.c.cleared > window.start))
         )
         with self._answering() as engine, engine.connect() as connection:
-            rows = connection.execute(wanted).mappings().all()
-        return [
-            Alarm(
-                **{name: row[name] for name in ("rule", "severity", "device", "metric", "limit", "value", "started",
-                                                "cleared", "historical", "message")},
-                above=None in (row["value"], row["limit"]) or row["value"] >= row["limit"],
-            )
-            for row in rows
-        ]  # fmt: skip
+            rows = [dict(row) for row in connection.execute(wanted).mappings()]
+            done = handling.actions_of(connection, rows)
+        return [_alarm(row, handling.standing(row, done[row["alarm"]], FOREVER)) for row in rows]
 
     def latest(self, site: str, key: str) -> Entry | None:
         wanted = (
@@ -132,3 +133,15 @@ class SqlCatalogue:
         except OperationalError as error:
             where = self.engine.url.render_as_string()
             raise ServiceUnavailable(f"PostgreSQL does not answer at {where}: {error}") from error
+
+
+def _alarm(row: Mapping[str, Any], now: Standing) -> Alarm:
+    names = ("rule", "severity", "device", "metric", "kind", "limit", "value", "started", "cleared", "historical")
+    return Alarm(
+        **{name: row[name] for name in names},
+        message=row["message"],
+        above=None in (row["value"], row["limit"]) or row["value"] >= row["limit"],
+        state=now.state,
+        acknowledged=now.acknowledged.who if now.acknowledged else "",
+        acknowledged_at=now.acknowledged.at if now.acknowledged else None,
+    )

@@ -39,7 +39,7 @@ def line(view: View) -> Figure:
     figure, axes = framed(view.voice, (low, high, series.low, series.high))
     titled(figure, member.label, view.title)
     for gap in series.gaps[:MOST_GAPS]:
-        axes.axvspan(*hours_of(gap, window), color=NOTHING, linewidth=0, gid="gap")
+        axes.axvspan(*hours_of(gap, window), color=NOTHING, alpha=0.85, linewidth=0, zorder=0.4, gid="gap")
     _shades(axes, view)
     for alarm in view.alarms:
         start, end = hours_of(alarm.span(window), window)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from barograph.reports.changes import Since
 from barograph.reports.data import Alarm, DeviceDay, ReportData, Series, total
 from barograph.reports.drawing import Picture
-from barograph.reports.findings import Findings, acknowledged, beyond, metric_of
+from barograph.reports.findings import LIMITED, Findings, acknowledged, beyond, metric_of
 from barograph.reports.gallery import interesting, metrics_of
 from barograph.reports.words import EN_DASH, count, limits, number, quantity, share, zone_name
 
@@ -31,6 +31,7 @@ class Shown:
     alt: str
     svg: bytes
     remarks: str = ""
+    png: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,13 +172,16 @@ def _groups(data: ReportData, zone: str, devices: list[DeviceDay], shown: Mappin
         for picture in (each for each in mine if each.job.of == "device"):
             series = picture.job.view.members[0].series
             remarks = " · ".join(_remarks(data, series))
-            ours.append(Shown(picture.job.name, _alt(data, labels[series.device], series), picture.svg, remarks))
+            ours.append(
+                Shown(picture.job.name, _alt(data, labels[series.device], series), picture.svg, remarks, picture.png)
+            )
         text, label = "{chart}: {metric}, {zone}.", data.voice.label(view.metric)
         theirs = [
             Shown(
                 picture.job.name,
                 data.voice.say(text, chart=_chart_title(data, picture), metric=label, zone=title),
                 picture.svg,
+                png=picture.png,
             )
             for picture in mine
             if picture.job.of == "zone"
@@ -277,9 +281,10 @@ def _reported(data: ReportData) -> str:
 
 def alarm_text(data: ReportData, alarm: Alarm) -> str:
     """What it is about: `too warm, above 8 °C`."""
-    if alarm.limit is None:
-        return alarm.rule
-    return f"{data.voice.too(metric_of(data, alarm), alarm.above)}, {beyond(data, alarm).strip()}"
+    if alarm.limit is None or alarm.kind not in LIMITED:
+        return data.voice.wrong(alarm.kind, metric_of(data, alarm))
+    bound = beyond(data, alarm).strip()
+    return data.voice.too(metric_of(data, alarm), alarm.above) + (f", {bound}" if bound else "")
 
 
 def _alarm(data: ReportData, alarm: Alarm) -> AlarmRow:

@@ -165,6 +165,8 @@ class Alarm:
     above: bool
     historical: bool
     message: str
+    kind: str = "limit"
+    """Of its rule."""
     state: str = ""
     """How it stands for people, where that is known."""
     acknowledged: str = ""

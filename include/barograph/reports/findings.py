@@ -20,6 +20,12 @@ MANY_BAD = 0.01
 """Share of a series' readings that may be bad without a line."""
 
 Verdict = Literal["fine", "events", "incomplete", "empty"]
+VALUED = ("limit", "n_of_m", "mkt")
+"""Kinds of rules whose limit is one of the value."""
+
+LIMITED = (*VALUED, "cumulative")
+"""Those of which a person says that it was too much."""
+
 SEVERITIES = {"critical": 0, "major": 1, "minor": 2, "warning": 3}
 
 
@@ -34,6 +40,8 @@ class Finding:
     """Outside text: what the rule says to do."""
     seen: str = ""
     """Who acknowledged it; outside text in it."""
+    short: str = ""
+    """The same for a headline."""
 
     def __str__(self) -> str:
         if not self.where:
@@ -70,7 +78,7 @@ def _headline(data: ReportData, verdict: Verdict, alarms: list[Finding], silence
         return say("All fine")
     if verdict == "incomplete":
         if len(silences) == 1:
-            return say("No alarms, but {finding}", finding=silences[0])
+            return say("No alarms, but {finding}", finding=silences[0].short)
         return say("No alarms, but not everything was seen")
     if len(alarms) == 1:
         return f"{alarms[0].where} {alarms[0].what.partition(':')[0]}"
@@ -121,14 +129,14 @@ def _alarm(alarms: list[Alarm], data: ReportData) -> Finding:
 
 
 def _was(data: ReportData, alarm: Alarm) -> str:
-    if alarm.limit is None:  # not of a limit: the rule's name says what it watches
-        return alarm.rule
-    return data.voice.was_too(metric_of(data, alarm), alarm.above)
+    if alarm.kind in LIMITED and alarm.limit is not None:
+        return data.voice.was_too(metric_of(data, alarm), alarm.above)
+    return data.voice.wrong(alarm.kind, metric_of(data, alarm))
 
 
 def beyond(data: ReportData, alarm: Alarm) -> str:
-    """`above 8 °C `, or nothing where the alarm is not of a limit."""
-    if alarm.limit is None:
+    """`above 8 °C `, or nothing where the alarm is not of the value itself."""
+    if alarm.limit is None or alarm.kind not in VALUED:
         return ""
     bound = limit(alarm.limit, metric_of(data, alarm))
     return data.voice.say("above {limit}" if alarm.above else "below {limit}", limit=bound) + " "
@@ -157,22 +165,24 @@ def _silences(data: ReportData) -> Iterator[tuple[timedelta, Finding]]:
     together = common([device.silent for device in data.devices]) if len(data.devices) > 1 else ()
     everywhere = together if total(together) >= LONG_SILENCE else ()
     if everywhere:
-        yield data.window.length, Finding("silent", data.voice.say("All devices"), _unheard(everywhere, data))
+        yield data.window.length, _silent(data.voice.say("All devices"), everywhere, data)
     for device in data.devices:
         if total(device.silent) - total(everywhere) >= long:
-            yield total(device.silent), Finding("silent", device.label, _unheard(device.silent, data))
+            yield total(device.silent), _silent(device.label, device.silent, data)
         for series in device.series:
             if total(series.gaps) - total(device.silent) >= long:
                 where = f"{device.label}, {data.voice.in_words(series.metric)}"
-                yield total(series.gaps), Finding("silent", where, _unheard(series.gaps, data))
+                yield total(series.gaps), _silent(where, series.gaps, data)
 
 
-def _unheard(gaps: tuple[Window, ...], data: ReportData) -> str:
+def _silent(where: str, gaps: tuple[Window, ...], data: ReportData) -> Finding:
     say = data.voice.say
     if total(gaps) == data.window.length:
-        return say("no readings all day") if data.period.kind == "day" else say("no readings at all")
-    when = _when(list(gaps), data)
-    return say("no readings for {length}, {when}", length=data.voice.duration(total(gaps)), when=when)
+        what = say("no readings all day") if data.period.kind == "day" else say("no readings at all")
+        return Finding("silent", where, what, short=f"{where}: {what}")
+    length = data.voice.duration(total(gaps))
+    what = say("no readings for {length}, {when}", length=length, when=_when(list(gaps), data))
+    return Finding("silent", where, what, short=f"{where}: {say('no readings for {length}', length=length)}")
 
 
 def _unsettled(data: ReportData) -> Iterator[Finding]:

@@ -278,13 +278,4 @@ def _ledger(archive: Archive, site: Site, period: Period) -> tuple[Ledger | None
 
 
 def _rule(rule: Rule) -> RuleText:
-    """A rule as its author wrote it, without what he left as it is."""
-    facts = rule.model_dump(mode="json", exclude_defaults=True, exclude={"rule", "severity", "message"})
-    text = ", ".join(f"{name}: {_plain(value)}" for name, value in facts.items())
-    return RuleText(rule.rule, rule.severity, rule.version, text)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return f"[{', '.join(map(_plain, value))}]" if isinstance(value, list) else str(value)
+    return RuleText(rule.rule, rule.severity, rule.version, f"{rule.sentence}, {', '.join(rule.devices)}")

@@ -235,15 +235,20 @@ def scatter(view: View) -> Figure | None:
     unit = view.others[0].series.metric.unit if view.others else view.metric.unit
     across = f"{other}, {unit}" if view.others else f"{say('median of the others')}, {unit}"
     figure.text(0.96, 0.01, plain(across.rstrip(", "), 60), fontsize=7.5, color=QUIET, ha="right")
-    dots = say("each dot is a quarter of an hour, darker is later" if view.days == 1 else
-               "each dot is an hour, darker is later")  # fmt: skip
+    quarters = "each dot is a quarter of an hour, darker is later"
+    dots = say(quarters if _by_quarters(view) else "each dot is an hour, darker is later")
     axes.text(0.0, 1.02, f"{view.title} · {dots}", fontsize=7.5, color=QUIET, transform=axes.transAxes)
     return figure
 
 
+def _by_quarters(view: View) -> bool:
+    """As fine as a chart can show."""
+    return view.days == 1 and len(view.members) <= 8
+
+
 def _pairs(view: View) -> list[tuple[Values, Values, Values]]:
     """x, y, and how far into the time, 0 to 1."""
-    step = 0.25 if view.days == 1 else 1.0
+    step = 0.25 if _by_quarters(view) else 1.0
     count = round(view.window.length / timedelta(hours=step))
     means = [_means(member.series, view.window, count) for member in view.members[:ROWS]]
     if view.others:

@@ -25,6 +25,13 @@ FILLS = {"fine": (227, 240, 232), "events": (251, 233, 221), "incomplete": (245,
 TABLED = 200
 """Rows of a zone's table on paper."""
 
+VECTORS = 2_000_000
+"""Bytes of drawings up to which paper has them as drawings. Beyond, dense ones are pictures: paper shows no more, and
+each would take fpdf2 as long as ten pictures."""
+
+DENSE = 12_000
+"""Bytes of such a drawing."""
+
 SAID = 12
 """Findings on paper."""
 
@@ -35,6 +42,9 @@ class Paper(FPDF):
     def __init__(self, contents: Contents) -> None:
         super().__init__(unit="mm", format="A4")
         self.contents = contents
+        drawings = sum(len(chart.svg) for zone in contents.zones for group in zone.groups
+                       for chart in (*group.devices, *group.zone))  # fmt: skip
+        self.vectors = drawings <= VECTORS
         self.set_margins(MARGIN, 18, MARGIN)
         self.set_auto_page_break(True, margin=16)
         fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -256,7 +266,8 @@ def _table(
 
 
 def _picture(paper: Paper, shown: Shown, left: float, width: float) -> None:
-    paper.image(BytesIO(_for_paper(shown.svg)), x=left, w=width, alt_text=_text(shown.alt))
+    dense = not paper.vectors and len(shown.svg) > DENSE and shown.png
+    paper.image(BytesIO(shown.png if dense else _for_paper(shown.svg)), x=left, w=width, alt_text=_text(shown.alt))
 
 
 def _for_paper(svg: bytes) -> bytes:

@@ -23,6 +23,17 @@ TOO = {
     "door": ("closed too long", "open too long"),
 }
 
+WRONG = {
+    "cumulative": "had {metric} outside too long in all",
+    "rate": "had {metric} changing too fast",
+    "deviation": "had {metric} unlike its neighbours",
+    "missing": "was silent",
+    "quality": "had too many bad readings of {metric}",
+    "error_code": "said that it is broken",
+    "score": "behaved unusually",
+}
+"""By the kind of the rule."""
+
 EN_DASH, MINUS, NARROW = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{NARROW NO-BREAK SPACE}"
 
 
@@ -54,6 +65,10 @@ class Voice:
     def was_too(self, metric: Metric, above: bool) -> str:
         """The fridge *was* too warm, the office *had* carbon dioxide too high."""
         return self.say("was {too}" if metric.name in TOO else "had {too}", too=self.too(metric, above))
+
+    def wrong(self, kind: str, metric: Metric) -> str:
+        """What the rules say that are of no limit: `was silent`, `had temperature changing too fast`."""
+        return self.say(WRONG.get(kind, "had an alarm of {metric}"), metric=self.in_words(metric))
 
     def severity(self, severity: str) -> str:
         return SEVERITIES.get(self.language, {}).get(severity, severity)

@@ -11,7 +11,7 @@ from barograph import readings
 from barograph.metrics import BY_NAME
 from barograph.reports import languages
 from barograph.reports.periods import Period
-from barograph.reports.words import TOO, Voice
+from barograph.reports.words import TOO, WRONG, Voice
 
 REPORTS = Path(languages.__file__).parent
 DAY = Period.of("day", date(2026, 6, 17))
@@ -19,7 +19,7 @@ DAY = Period.of("day", date(2026, 6, 17))
 
 def said():
     """Every text that code and templates say, and the ones that they choose from."""
-    texts = {word for pair in TOO.values() for word in pair}
+    texts = {word for pair in TOO.values() for word in pair} | set(WRONG.values())
     for path in REPORTS.glob("*.py"):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):

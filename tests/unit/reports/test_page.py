@@ -109,7 +109,7 @@ def test_silence_of_one_device_is_its_own_line(tmp_path):
     verdict, headline, lines = said(gathered(tmp_path, rows))
 
     assert "incomplete" == verdict
-    assert "No alarms, but Bakery: no readings for 2 h, 13:00–15:00" == headline
+    assert "No alarms, but Bakery: no readings for 2 h" == headline
     assert ["Bakery: no readings for 2 h, 13:00–15:00"] == lines
 
 
@@ -276,3 +276,18 @@ def test_every_day_can_be_told_in_every_language(tmp_path, language):
 
     assert f'<html lang="{language}">' in text
     assert ("过热" in text) == ("too warm" not in text) == (language == "zh")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said_"),
+    [
+        ("missing", "Dairy fridge was silent for 1 h: 03:00–04:00"),
+        ("rate", "Dairy fridge had temperature changing too fast for 1 h: 03:00–04:00"),
+        ("n_of_m", "Dairy fridge was too warm for 1 h: above 8 °C 03:00–04:00"),
+        ("a_new_one", "Dairy fridge had an alarm of temperature for 1 h: 03:00–04:00"),
+    ],
+)
+def test_an_alarm_of_any_kind_of_rule_says_what_it_is_about(tmp_path, kind, said_):
+    data = gathered(tmp_path, a_day(), [an_alarm(at(3), at(4), kind=kind, limit=8.0)])
+
+    assert said(data)[2][0].startswith(said_)
