@@ -194,6 +194,8 @@ def _chart_title(data: ReportData, picture: Picture) -> str:
     match picture.job.chart:
         case "range":
             return say("Range of each device")
+        case "days":
+            return say("Day by day")
         case "histogram":
             return say("How often which value")
         case "hours":

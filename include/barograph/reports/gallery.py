@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from barograph.errors import ReportError
 from barograph.reports.charts import line
 from barograph.reports.data import DeviceDay, ReportData, Series, total
-from barograph.reports.panels import comparison, histogram, hours, ranges, scatter
+from barograph.reports.panels import comparison, days, histogram, hours, ranges, scatter
 from barograph.reports.periods import fingerprint, slug
 from barograph.reports.view import Member, View, extent
 from barograph.reports.words import zone_name
@@ -40,6 +40,7 @@ class Chart:
 CHARTS: dict[str, Chart] = {
     "line": Chart(line, of="device", states=True),
     "range": Chart(ranges),
+    "days": Chart(days),
     "comparison": Chart(comparison),
     "hours": Chart(hours),
     "histogram": Chart(histogram),

@@ -110,6 +110,8 @@ ZH = {
     "outside {length}": "超限 {length}", "door open": "门开", "defrost": "除霜",
     "Range of each device": "各设备的范围", "│ median  ○ mean": "│ 中位数  ○ 平均",
     "outside its limits": "超限时长", "How often which value": "各数值出现的频率", "share of all readings, %": "占全部读数的百分比",
+    "Day by day": "逐日", "bar from lowest to highest, line at the mean": "柱为最低到最高,横线为平均",
+    "below: time outside limits": "下方:超限时长",
     "Hour by day": "按小时和日期", "mean of the zone by hour": "区域每小时平均", "mean by hour": "每小时平均",
     "Compared with the week before": "与上周相比", "Compared with the time before": "与前一时段相比",
     "this day": "当日", "this time": "本时段", "a week earlier": "一周前", "the time before": "前一时段",

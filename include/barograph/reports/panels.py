@@ -92,6 +92,45 @@ def ranges(view: View) -> Figure | None:
     return figure
 
 
+def days(view: View) -> Figure | None:
+    """Of longer times: from the lowest to the highest of all devices day by day, and how long they were outside."""
+    each = [day for member in view.members for day in member.series.days if day.min is not None]
+    if view.days < 2 or len({day.day for day in each}) < 2:
+        return None
+    figure = sheet()
+    titled(figure, view.voice.say("Day by day"), view.title)
+    axes = figure.add_axes((0.1, 0.27, 0.84, 0.53))
+    below = figure.add_axes((0.1, 0.135, 0.84, 0.10))
+    width = view.window.length / timedelta(hours=1) / view.days
+    lows, highs = [], []
+    for place, day in enumerate(view.voice.period):
+        those = [figures_ for figures_ in each if figures_.day == day]
+        if not those:
+            continue
+        low, high = min(one.min or 0.0 for one in those), max(one.max or 0.0 for one in those)
+        mean = float(np.mean([one.mean or 0.0 for one in those]))
+        left = place * width
+        axes.bar(left + width / 2, high - low, width * 0.7, low, color=LIGHT, linewidth=0, gid="day")
+        axes.plot([left + width * 0.15, left + width * 0.85], [mean, mean], color=INK, linewidth=1.1, gid="mean")
+        lost = sum(one.outside for one in those) / 3600
+        if lost:
+            below.bar(left + width / 2, lost, width * 0.7, color=ALARM, linewidth=0, gid="outside")
+        lows, highs = [*lows, low], [*highs, high]
+    scaled(axes, *padded(min(lows), max(highs), 10 * view.metric.resolution or 1e-9))
+    time_axis(below, view.voice)
+    axes.set_xlim(below.get_xlim())
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    below.set_yticks([])
+    most = max((sum(one.outside for one in each if one.day == day) for day in {one.day for one in each}), default=0.0)
+    below.set_ylim(0, most / 3600 or 1.0)
+    said = view.voice.say("bar from lowest to highest, line at the mean")
+    if most:
+        said += f" · {view.voice.say('below: time outside limits')}"
+    axes.text(0.0, 1.02, said, fontsize=7.5, color=QUIET, transform=axes.transAxes)
+    return figure
+
+
 def histogram(view: View) -> Figure | None:
     """How often which value, of all devices together; what lies outside limits that all share is darker."""
     pooled = [member.series.distribution for member in view.members]

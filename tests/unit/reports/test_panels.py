@@ -106,6 +106,17 @@ def test_a_day_is_compared_with_the_same_weekday_of_last_week(tmp_path):
     assert (17.0, 10.0) == (own.get_ydata()[12], earlier.get_ydata()[12])
 
 
+def test_days_of_a_week_go_from_lowest_to_highest_with_the_time_outside_below(tmp_path):
+    view = zone(
+        tmp_path, days=4, value=lambda place, time: 9.0 if at(3) <= time < at(4) else 4.0 + place, period="week"
+    )
+
+    figure = drawn(view, "days")
+
+    assert [(4.0, 2.0), (4.0, 2.0), (4.0, 5.0)] == [(bar.get_y(), bar.get_height()) for bar in named(figure, "day")]
+    assert [3.0] == [bar.get_height() for bar in named(figure, "outside")]
+
+
 def test_a_week_is_compared_with_the_week_before(tmp_path):
     view = zone(tmp_path, days=14, value=lambda place, time: 4.0 if time >= at(-48) else 6.0, period="week")
 
@@ -133,7 +144,7 @@ def test_one_metric_stands_against_its_neighbours(tmp_path):
     assert {0.5, 1.5, -1.5, 0.0, -0.0} >= {round(float(y - x), 6) for x, y in dots.get_offsets()}
 
 
-@pytest.mark.parametrize("chart", ["ranges", "histogram", "hours", "comparison", "scatter"])
+@pytest.mark.parametrize("chart", ["ranges", "days", "histogram", "hours", "comparison", "scatter"])
 def test_nothing_is_drawn_of_nothing(tmp_path, chart):
     """One device, one reading, first day: no chart, and no error."""
     site = shop(1)
