@@ -45,8 +45,9 @@ def routes(pages: Pages, shelf: Shelf, days: Days, look: Callable[[datetime], Fl
 def _without_report(shelf: Shelf, days: Days, site: str, at: datetime) -> list[tuple[date, date, str]]:
     """(first, last, why) of a site's days that have no report, or a stale one; the newest first."""
     cards = shelf.by_day(site)
-    missing = calendar.missing(cards, min([*cards, days.first()], default=date.max), local_today(at, days.zone(site)))
-    why = {**dict.fromkeys(missing, "no report"), **days.stale(site)}
+    knows = days.known(site)
+    missing = calendar.missing(cards, min([*cards, knows.first]), local_today(at, days.zone(site)))
+    why = {**dict.fromkeys(missing, "no report"), **knows.stale}
     ranges: list[tuple[date, date, str]] = []
     for day in sorted(why):
         if ranges and ranges[-1][1] == day - timedelta(days=1) and ranges[-1][2] == why[day]:

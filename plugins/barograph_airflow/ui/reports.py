@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -20,7 +20,7 @@ from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.errors import Refused
 from barograph_airflow.ui.pages import Pages
 from barograph_airflow.ui.runs import last_backfill, state_of
-from barograph_airflow.ui.shelf import Shelf
+from barograph_airflow.ui.shelf import Card, Shelf
 
 REPORT = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'self'"
 TYPES = {
@@ -52,13 +52,13 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
         known = days.sites()
         chosen = next((one for one in (*known, *names) if one == site), next(iter((*known, *names)), None))
         if chosen is None:
-            return pages.show(request, "reports.html", site=None, months=[], names={}, **_frame(at, days))
+            return pages.show(request, "reports.html", site=None, problem="")
         cards = shelf.by_day(chosen)
         today = local_today(at, days.zone(chosen))
-        first = min([*cards, days.first()], default=today)
-        stale = days.stale(chosen)
+        knows = days.known(chosen, cards)
+        first = min([*cards, knows.first])
         last = min(until or today, today)
-        shown = calendar.months(chosen, cards, stale, first, today, last)
+        shown = calendar.months(chosen, cards, knows.stale, first, today, last)
         listed = [day.card for month in shown for day in reversed(month.days) if day.card]
         return pages.show(
             request,
@@ -69,20 +69,43 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
             cards=listed,
             until=until,
             missing=calendar.missing(cards, first, today),
-            stale=stale,
+            signed={one.day for one in knows.signed},
             newer=until is not None and until < today,
             newer_until=min(today, _months_on(last, calendar.MONTHS)),
             older_until=date.fromordinal(_month_before(last, calendar.MONTHS - 1).toordinal() - 1),
             has_older=first < _month_before(last, calendar.MONTHS - 1),
             yesterday=today - timedelta(days=1),
-            **_frame(at, days),
+            problem=knows.problem,
         )
 
     @router.get("/reports/{key}", name="report")
     def report(request: Request, key: str, revision: int | None = None) -> HTMLResponse:
         card = shelf.card(key, revision)
-        stale = days.stale(card.published.site).get(card.day, "")
-        return pages.show(request, "report.html", card=card, beside=shelf.beside(key), stale=stale)
+        return pages.show(request, "report.html", beside=shelf.beside(key), **facts_of(card))
+
+    def facts_of(card: Card) -> dict[str, Any]:
+        site = card.published.site
+        knows = days.known(site, [card.day])
+        newest = card.revision == max(card.revisions, default=card.revision)
+        return {
+            "card": card,
+            "stale": knows.stale.get(card.day, ""),
+            "signed": knows.signed,
+            "signable": newest and not knows.problem,
+            "zone": days.zone(site),
+        }
+
+    @router.post("/reports/{key}/r{revision:int}/sign", name="sign", dependencies=[guard.OPERATE])
+    def sign(
+        request: Request,
+        visitor: guard.VisitorDep,
+        key: str,
+        revision: int,
+        comment: Annotated[str, Form(max_length=2000)] = "",
+    ) -> HTMLResponse:
+        card = shelf.card(key, revision)
+        days.sign(card.published.site, card.day, revision, visitor.name, pages.clock(), comment)
+        return pages.show(request, "signoffs.html", **facts_of(card))
 
     @router.get("/reports/{key}/r{revision:int}/{name:path}", name="file")
     def file(key: str, revision: int, name: str, download: bool = False) -> FileResponse:
@@ -144,10 +167,6 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
         return answer
 
     return router
-
-
-def _frame(at: datetime, days: Days) -> dict[str, Any]:
-    return {"at": at, "problem": days.problem}
 
 
 def _month_before(day: date, months: int) -> date:

@@ -14,6 +14,7 @@ from tests.unit.airflow.visitors import FROM_HERE, visit
 
 from barograph.errors import ServiceUnavailable
 from barograph.settings import Settings, load_settings
+from barograph.state.signoffs import Signoff
 from barograph_airflow.links import page_id
 from barograph_airflow.ui import calendar, reports
 from barograph_airflow.ui.app import create_app
@@ -53,6 +54,8 @@ def shop(tmp_path: Path, airflow_lets_in: pytest.MonkeyPatch) -> Shop:
     (tmp_path / "sites" / "demo" / "site.yaml").write_text("site: demo\nname: Demo\ntimezone: Europe/Berlin\n")
     airflow_lets_in.setattr(Days, "_earliest", lambda _: date(2026, 11, 18))
     airflow_lets_in.setattr(Days, "_marks", lambda *_: {date(2026, 11, 20): "late data"})
+    airflow_lets_in.setattr("barograph.state.engine.connect", lambda _: None)
+    airflow_lets_in.setattr("barograph.state.signoffs.of", lambda *_: [])
     return Shop(load_settings(tmp_path))
 
 
@@ -222,3 +225,47 @@ def test_without_sql_the_reports_are_there_all_the_same(shop: Shop, monkeypatch:
 
     assert "All fine" in page
     assert "PostgreSQL &lt;b&gt;away&lt;/b&gt;" in page
+
+
+class Signed:
+    """Sign-offs as SQL would keep them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rows: list[Signoff] = []
+        monkeypatch.setattr("barograph.state.signoffs.of", lambda _, site, days: self.rows)
+        monkeypatch.setattr("barograph.state.signoffs.sign", lambda _, *what: self.rows.append(Signoff(*what)))
+
+
+def test_a_person_signs_the_revision_that_he_sees(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    signed = Signed(monkeypatch)
+    key = shop.publish("2026-11-20")
+
+    answer = shop.visit().post(f"/reports/{key}/r1/sign", data={"comment": HOSTILE}, headers=FROM_HERE)
+
+    assert [Signoff("demo", date(2026, 11, 20), 1, "operator", NOON, HOSTILE)] == signed.rows
+    assert "by <strong><bdi>operator</bdi>" in answer.text
+    assert "<script>" not in answer.text
+    assert "signed off" in shop.visit().get("/reports").text
+
+
+def test_a_later_revision_says_that_it_came_after_the_sign_off(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    signed = Signed(monkeypatch)
+    key = shop.publish("2026-11-20")
+    signed.rows.append(Signoff("demo", date(2026, 11, 20), 1, "ada", NOON, ""))
+
+    before = shop.visit().get(f"/reports/{key}").text
+    shop.publish("2026-11-20", revision=2)
+
+    assert "came after" not in before
+    assert "this revision came after" in shop.visit().get(f"/reports/{key}").text
+    assert "Sign revision 2 as" in shop.visit().get(f"/reports/{key}").text
+
+
+def test_nobody_signs_what_is_not_the_newest_or_what_he_may_only_see(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    Signed(monkeypatch)
+    key = shop.publish("2026-11-20")
+    shop.publish("2026-11-20", revision=2)
+
+    assert "Sign revision" not in shop.visit().get(f"/reports/{key}?revision=1").text
+    assert "Sign revision" not in shop.visit("viewer").get(f"/reports/{key}").text
+    assert 404 == shop.visit().post(f"/reports/{key}/r9/sign", headers=FROM_HERE).status_code
