@@ -38,7 +38,7 @@ def rewound(states: Iterable[tuple[int, State]], touched: Mapping[Key, int], rul
     newest: State | None = None
     since: dict[Key, int | None] = {}
     first, oldest = dict(touched), dict[Key, int | None].fromkeys(touched)
-    back: dict[Key, tuple[Watch, State | None]] = {}
+    back: dict[Key, _Back] = {}
     waiting = {key: watch for key in touched if (watch := rules.find(key)) is not None}
     for batch, state in states:
         newest = state if newest is None else newest
@@ -51,30 +51,38 @@ def rewound(states: Iterable[tuple[int, State]], touched: Mapping[Key, int], rul
             del waiting[key]
             since[key] = at
             if state is not newest:
-                back[key] = watch, state
+                back[key] = _Back(watch, state, at)
         if not waiting:
             break
-    back |= {key: (watch, None) for key, watch in waiting.items()}
+    back |= {key: _Back(watch, None, None) for key, watch in waiting.items()}
     since |= dict.fromkeys(waiting)
     base = _gone_back(newest or State(), back, {key: touched[key] for key in oldest if oldest[key] is not None})
     return Rewound(base, since, {key: oldest[key] for key, at in since.items() if at is None})
 
 
-def _gone_back(newest: State, back: Mapping[Key, tuple[Watch, State | None]], again: Mapping[Key, int]) -> State:
-    """The newest state, but some watches as another knew them; None: as if they were never heard."""
+class _Back(NamedTuple):
+    """A watch, and the state to which it goes back; None: to before it was ever heard."""
+
+    watch: Watch
+    state: State | None
+    at: int | None
+    """Up to when that state had judged it."""
+
+
+def _gone_back(newest: State, back: Mapping[Key, _Back], again: Mapping[Key, int]) -> State:
+    """The newest state, but some watches as another knew them."""
     memories, seen = dict(newest.memories), dict(newest.seen)
-    for watch, state in back.values():
+    for watch, state, at in back.values():
         known = memories.pop(watch.key, None)
-        at = position(state, watch) if state else None
         memory = state.memories.get(watch.key) if state else None
         if memory is None and watch.forgets:
             # All quiet watches of a point are as far as it was heard.
             if at is None:
-                seen.pop(watch.key[1:], None)
+                seen.pop(watch.own, None)
             else:
-                seen[watch.key[1:]] = at
+                seen[watch.own] = at
         elif memory is not None or at is not None:
-            memories[watch.key] = memory or Memory(at or NEVER, watch.key[1:])
+            memories[watch.key] = memory or Memory(at or NEVER, watch.own)
         elif known is not None:
             memories[watch.key] = Memory(NEVER, began=known.began)
     recent = (newest.horizon or 0) - RECENT
@@ -88,6 +96,8 @@ def position(state: State, watch: Watch) -> int | None:
     memory = state.memories.get(watch.key)
     if memory is not None:
         return memory.last
+    if watch.point is not None:
+        return state.seen.get(watch.point)
     return max((state.seen[point] for point in watch.inputs if point in state.seen), default=None)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from barograph.rules.levels import QUIET, SEVERITIES, Change, lived
 from barograph.rules.model import SECOND, Due
 from barograph.rules.readings import Event, Judged, Key, moment
-from barograph.rules.state import NEVER, NOWHERE, Memory, State
+from barograph.rules.state import NEVER, NOWHERE, Memory, Source, State
 from barograph.rules.watches import EVER, POWER_ON, Bound, Watch, Watches, waiting
 
 OUT_OF_HOURS = "the rule's hours are over"
@@ -71,7 +71,8 @@ class Fold:
         self._horizon = state.horizon
         self._seen = dict(state.seen)
         self._memories = dict(state.memories)
-        self._ahead = dict(state.ahead)
+        self._known_ahead = state.ahead
+        self._ahead: dict[Source, int] = {}
         self._again = state.late, state.again
         self._rules = rules
         self._told = told
@@ -120,7 +121,8 @@ class Fold:
 
     def state(self, horizon: int) -> State:
         """What is remembered. Of readings that wait, those from the horizon on: the others are to be told again."""
-        ahead = {source: time for source, time in self._ahead.items() if time >= horizon}
+        ahead = {source: time for source, time in self._known_ahead.items() if time >= horizon}
+        ahead |= {source: min(time, ahead.get(source, time)) for source, time in self._ahead.items()}
         return State(self._horizon, dict(self._seen), dict(self._memories), ahead, *self._again)
 
     # A reading
@@ -145,7 +147,7 @@ class Fold:
             and memory.life == QUIET
             and memory.kind is None
             and memory.place != NOWHERE
-            and self._seen.get(watch.key[1:], NEVER) <= memory.last
+            and self._seen.get(watch.own, NEVER) <= memory.last
         ):
             self._memories.pop(watch.key, None)
         else:

@@ -112,7 +112,17 @@ class Watch:
     def concerns(self, rule: Bound, reading: Judged) -> bool:
         """Whether a reading is measured, and not only heard for the grace that it gives."""
         point = reading.device, reading.metric
-        return self.key[2] == FRAMES or point == self.key[1:] or point in rule.rule.other_inputs(rule)
+        return self.key[2] == FRAMES or point == self.own or point in rule.rule.other_inputs(rule)
+
+    @cached_property
+    def own(self) -> tuple[str, str]:
+        """(device, metric)"""
+        return self.key[1:]
+
+    @cached_property
+    def point(self) -> tuple[str, str] | None:
+        """The same, where it hears nothing else."""
+        return self.own if self.inputs == {self.own} else None
 
     @cached_property
     def of_device(self) -> bool:
