@@ -18,9 +18,10 @@ from barograph import documents
 from barograph.archive import Archive
 from barograph.errors import DocumentError, QuestionError
 from barograph.hindsight import readings
+from barograph.hindsight.suggest import Sample, watches_of
 from barograph.registry import Site
 from barograph.rules import checking
-from barograph.rules.backtest import Difference, Fired, compared, suggested_limit
+from barograph.rules.backtest import Difference, Fired, compared
 from barograph.rules.book import Rules
 from barograph.rules.history import Interval, alarms_of
 from barograph.rules.judge import judge
@@ -33,9 +34,6 @@ from barograph.windows import Window, microseconds
 
 LEAD = timedelta(days=1)
 """Before the range, so that what a rule remembers is there when it begins; longer for a rule with a longer period."""
-MOST = 2_000_000
-"""Readings that a limit is looked for in."""
-
 Progress = Callable[[int, int], None]
 """Called with days done and days in all."""
 
@@ -118,7 +116,7 @@ def backtest(archive: Archive, asked: Asked, progress: Progress | None = None) -
         raise QuestionError(
             f"{asked.site.site} has no settled day in {asked.window}. `barograph archive show` says which there are."
         )
-    sample = _Sample(asked)
+    sample = Sample(asked.site, asked.rules, asked.window, asked.per_day)
     events: tuple[list[Event], list[Event]] = ([], [])
     count = done = 0
     for stretch in readings.stretches(known):
@@ -180,40 +178,6 @@ def days_of(site: Site, first: date, last: date) -> Window:
     if last < first:
         raise QuestionError(f"{last} is before {first}.")
     return Window(Window.local_day(first, site.timezone).start, Window.local_day(last, site.timezone).end)
-
-
-class _Sample:
-    """Readings of the rules that a limit is looked for; of none where nobody asked for a rate."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self._rules = {rule.rule: rule for rule in asked.rules.rules if rule.kind == "limit" and asked.per_day}
-        self._kept: dict[str, list[Judged]] = {name: [] for name in self._rules}
-        self.unlooked: list[str] = []
-
-    def keep(self, heard: Sequence[Judged]) -> None:
-        for name, rule in list(self._rules.items()):
-            watches = self._watches(rule)
-            self._kept[name] += [each for each in heard if _heard([watches], each.device, each.metric)]
-            if len(self._kept[name]) > MOST:
-                self.unlooked.append(name)
-                del self._rules[name], self._kept[name]
-
-    def suggested(self) -> dict[str, float | None]:
-        start, end = (microseconds(edge) for edge in (self._asked.window.start, self._asked.window.end))
-        assert self._asked.per_day is not None or not self._rules
-        return {
-            name: suggested_limit(self._kept[name], self._watches, rule, start, end, self._asked.per_day or 0.0)
-            for name, rule in self._rules.items()
-        }
-
-    def _watches(self, rule: Rule) -> Watches:
-        book = self._asked.rules
-        return watches_of(self._asked.site, book.model_copy(update={"rules": [rule]}), None)
-
-
-def watches_of(site: Site, book: Rules, begins: int | None) -> Watches:
-    return Watches([site], {site.site: book}, site.site, begins=begins)
 
 
 def _heard(books: Sequence[Watches], device: str, metric: str) -> bool:

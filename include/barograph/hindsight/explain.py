@@ -13,7 +13,8 @@ from barograph import documents, registry
 from barograph.archive import Archive
 from barograph.errors import AlarmError
 from barograph.hindsight import readings
-from barograph.hindsight.backtest import memory_of, watches_of
+from barograph.hindsight.backtest import memory_of
+from barograph.hindsight.suggest import watches_of
 from barograph.registry import Site
 from barograph.rules import explain as fold
 from barograph.rules.book import FILE, Rules, read_rules

@@ -6,7 +6,10 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from barograph.archive import Archive
@@ -14,9 +17,12 @@ from barograph.cli import make_app
 from barograph.errors import DocumentError, QuestionError, ReportError
 from barograph.hindsight import backtest as testing
 from barograph.hindsight import readings as past
+from barograph.hindsight import suggest
 from barograph.hindsight.backtest import Asked, backtest, days_of
 from barograph.registry import Device, Point
 from barograph.reports import backtest_page, backtest_shelf
+from barograph.rules import backtest as judging
+from barograph.rules.readings import Judged
 from barograph.settings import Settings
 from barograph.testing import a_site, readings, settled_day
 from barograph.windows import Window
@@ -136,10 +142,32 @@ def test_a_limit_is_suggested_for_a_wanted_rate(root):
     assert None is run_over(root, PRESENT).lines[0].suggested
 
 
-def test_more_readings_than_can_be_looked_through_are_said_to_be_so(root, monkeypatch):
-    monkeypatch.setattr(testing, "MOST", 100)
+@given(
+    st.lists(st.sampled_from([4.0, 7.9, 8.0, 8.3, 8.6, 9.1, 12.0]), min_size=5, max_size=60),
+    st.sampled_from([0, 60, 150]),
+    st.sampled_from(["", ", clear: 7.5", ", levels: [{above: 9, severity: critical}]"]),
+)
+def test_readings_that_are_fine_between_others_that_are_change_nothing(values, hold, more):
+    """The search leaves them out, and counts the same alarms."""
+    rules = f"rules: [{{rule: warm, metric: temperature, above: 8, hold: {hold}{more}}}]"
+    (rule,) = testing.read(Path("r.yaml"), rules, SITE).rules
+    heard = [Judged((60 * n + 5000 * (n > 30)) * 1_000_000, "fridge-1", "temperature", v) for n, v in enumerate(values)]
+    near = suggest._near(rule, np.array(values))
 
-    found = run_over(root, PRESENT, per_day=1.0)
+    whole, part = (
+        judging.backtest(some, suggest.watches_of(SITE, testing.Rules(rules=[rule]), None), 0, 10**10)
+        for some in (heard, [heard[place] for place in near])
+    )
+
+    assert suggest._near_only(rule)
+    assert whole.alarms == part.alarms
+
+
+def test_more_readings_than_can_be_looked_through_are_said_to_be_so(root, monkeypatch):
+    """Where opening hours or doors have a say, every reading has to be heard for each limit that is tried."""
+    monkeypatch.setattr(suggest, "MOST", 100)
+
+    found = run_over(root, PRESENT.replace("hold: 600", "hold: 600, clear_hold: 60"), per_day=1.0)
 
     assert ["warm"] == found.unlooked
     assert None is found.lines[0].suggested
