@@ -104,3 +104,23 @@ def test_the_command_line_shows_the_steps_and_hides_most_of_many(settings, monke
     assert "opened 2026-11-21 12:10:00 UTC at 9.5, limit 8" in short.output
     assert "more" in short.output
     assert 60 < full.output.count("fridge-1 temperature")
+
+
+def test_silence_is_explained_by_what_did_not_come(settings, tmp_path, monkeypatch):
+    """The last sign of life, of whatever the device measures, and the moment at which it was too long ago."""
+    window = Window.local_day(DAY, SITE.timezone)
+    rows = [
+        row
+        for row in readings("fridge-1", "temperature", window, 4.0, cadence=60)
+        if not NOON < row["time"] < NOON + 60 * MINUTE
+    ]
+    settled_day(tmp_path / "archive", SITE, DAY, rows)
+    book = Book("abc", "rules: [{rule: gone, kind: missing, least: 300}]", NOON - timedelta(days=3))
+    monkeypatch.setattr("barograph.state.books.newest", lambda engine, site, until=None: book)
+    silent = alarm(rule="gone", metric="frames", opened=NOON + 5 * MINUTE, value=300.0, limit=300.0)
+
+    opened, cleared = explain(settings, None, silent, NOW).transitions
+
+    assert NOON + 5 * MINUTE == opened.event.time
+    assert (None, "nothing came") == (opened.steps[-1].reading, opened.steps[-1].note)
+    assert NOON + 60 * MINUTE == cleared.event.time
