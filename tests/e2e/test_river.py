@@ -9,6 +9,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import jwt
 import pytest
 from kafka import KafkaProducer
 from sqlalchemy import text
@@ -20,7 +21,6 @@ from barograph.reports import shelf
 from barograph.stack import pids
 from barograph.state import engine
 from barograph.windows import Window
-from barograph_airflow.links import page_id
 
 PICTURES = os.environ.get("BAROGRAPH_TEST_PICTURES")
 """A folder for pictures of what was seen; the README's are made so."""
@@ -130,36 +130,85 @@ def test_a_strangers_sensor_raises_an_alarm(stack):
     assert 9 == len(influxql(stack.settings, "readings", asked))
 
 
-def test_a_report_is_read_in_airflow(stack, browser, tmp_path):
-    """Log in, open Reports, open a day: what a shop keeper does every morning."""
+def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
+    """Log in, look at what is now, at a device, at the alarms, open yesterday's report, have it made anew."""
     pictures = Path(PICTURES) if PICTURES else tmp_path
     address = stack.settings.airflow_address
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    failed = []
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
     page.goto(f"{address}/auth/login")
     page.fill("input[name=username]", "admin")
     page.fill("input[name=password]", stack.settings.secret("airflow_admin"))
     page.click("button[type=submit]")
     page.wait_for_url(lambda url: "/auth/login" not in url, timeout=60_000)
+    failed.clear()  # Airflow's home asks for what there is not
     page.goto(f"{address}/dags")
     page.wait_for_selector("text=ingest", timeout=60_000)
     page.screenshot(path=pictures / "airflow.png")
     page.goto(f"{address}/plugin/barograph")
     frame = page.frame_locator("iframe").first
-    frame.get_by_text("Daily reports").first.wait_for(timeout=60_000)
+    frame.locator("tr", has_text="Dairy fridge").first.wait_for(timeout=60_000)
+    page.screenshot(path=pictures / "now.png")
+    frame.get_by_role("link", name="Dairy fridge").first.click()
+    frame.locator("svg.plot .line").first.wait_for(state="attached", timeout=30_000)
+    page.screenshot(path=pictures / "device.png")
+    frame.get_by_role("link", name="Alarms").click()
+    frame.get_by_text("sensor3").first.wait_for(timeout=30_000)
+    frame.get_by_role("link", name="Health", exact=True).click()
+    frame.get_by_text("Last proven restore").wait_for(timeout=30_000)
+    page.screenshot(path=pictures / "health.png")
+    frame.get_by_role("link", name="Reports").click()
+    frame.get_by_text("Daily reports").wait_for(timeout=30_000)
     page.screenshot(path=pictures / "reports.png")
     latest = days(stack)[-1]
     report = shelf.find(stack.settings, "demo", latest)
-    page.goto(f"{address}/plugin/barograph/barograph/reports/{page_id('demo', latest.isoformat())}")
-    page.frame_locator("iframe").first.locator("body").wait_for(timeout=60_000)
-    page.wait_for_timeout(1500)
+    frame.locator("a.day").last.click()
+    frame.get_by_role("button", name="Rebuild").click(timeout=30_000)
+    frame.get_by_text("being made anew").wait_for(timeout=30_000)
     page.screenshot(path=pictures / "report.png")
     shown = browser.new_page(viewport={"width": 1280, "height": 1500})
     shown.goto((report.folder / "index.html").as_uri())
 
+    assert [] == [url for url in failed if "/barograph/" in url]
     assert shown.locator("img").count() > 0
     assert report.summary["headline"] in shown.inner_text("body")
     assert [] == shown.evaluate(BROKEN_PICTURES)
     shown.screenshot(path=pictures / "report-page.png")
+    with stack.airflow() as airflow:
+        [run] = airflow.runs("daily", limit=1)
+        assert (run["run_type"], run["conf"]["day"]) == ("manual", latest.isoformat())
+        airflow.wait("daily", run["dag_run_id"])
+        assert {"history"} == {task["pool"] for task in tasks(airflow, run) if task["task_id"] in ("settle", "report")}
+        # What came out, above who asked.
+        assert ["demo", "Asked"] == [
+            line.split()[0].strip(",") for line in airflow.run("daily", run["dag_run_id"])["note"].splitlines()
+        ]
+
+
+def test_a_viewer_sees_everything_and_changes_nothing(stack, browser):
+    """The same address with a viewer's token: no buttons, and what is sent without them is refused by Airflow's rights."""
+    secret = stack.settings.secret("airflow_jwt")
+    now = int(time.time())
+    claims = {"sub": "viewer", "role": "viewer", "teams": [], "aud": "apache-airflow", "jti": "e2e"}
+    token = jwt.encode(claims | {"iat": now, "nbf": now, "exp": now + 600}, secret, algorithm="HS512")
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    context.add_cookies([{"name": "_token", "value": token, "url": stack.settings.airflow_address}])
+    page = context.new_page()
+    page.goto(f"{stack.settings.airflow_address}/barograph/reports")
+    page.locator("a.day").last.wait_for(timeout=30_000)
+    sent = page.request.post(
+        f"{stack.settings.airflow_address}/barograph/make/demo/{days(stack)[-1]}", headers={"HX-Request": "true"}
+    )
+
+    assert 0 == page.get_by_role("button", name="Backfill").count()
+    assert 403 == sent.status
+    assert 390 >= page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+
+
+def tasks(airflow, run):
+    return airflow._ask("GET", f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/taskInstances")["task_instances"]
 
 
 def test_a_killed_collector_comes_back_by_itself(stack):
