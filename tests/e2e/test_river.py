@@ -187,7 +187,7 @@ def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
 
 
 def test_a_viewer_sees_everything_and_changes_nothing(stack, browser):
-    """The same address with a viewer's token: no buttons, and what is sent without them is refused by Airflow's rights."""
+    """The same address with a viewer's token: no buttons, and what is sent without them is refused."""
     secret = stack.settings.secret("airflow_jwt")
     now = int(time.time())
     claims = {"sub": "viewer", "role": "viewer", "teams": [], "aud": "apache-airflow", "jti": "e2e"}

@@ -102,7 +102,8 @@ def days(view: View) -> Figure | None:
     axes = figure.add_axes((0.1, 0.27, 0.84, 0.53))
     below = figure.add_axes((0.1, 0.135, 0.84, 0.10))
     width = view.window.length / timedelta(hours=1) / view.days
-    lows, highs = [], []
+    lows: list[float] = []
+    highs: list[float] = []
     for place, day in enumerate(view.voice.period):
         those = [figures_ for figures_ in each if figures_.day == day]
         if not those:
