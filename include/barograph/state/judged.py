@@ -7,12 +7,12 @@ it was, so that what people did about it stays with it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, cast, delete, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, Select, cast, delete, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -29,7 +29,9 @@ KEEP_ALL = timedelta(hours=2)
 KEEP_HOURLY = timedelta(hours=48)
 """Older fold states are thinned out: to one an hour, and then to one a day."""
 MANY = 500
-"""Devices that a query names; more are all."""
+"""Rows, keys and devices that one query names."""
+
+Anything = TypeVar("Anything")
 
 
 def states(engine: Engine, before: int) -> Generator[tuple[int, State], None, None]:
@@ -69,14 +71,10 @@ def record(
         back = gone(_standing(connection, since), since, events, lambda row: microseconds(row.time))
         _withdraw(connection, batch.batch, back)
         counts["withdrawn"] = len(back)
-        told: dict[Key, list[Event]] = defaultdict(list)
-        for event in events:
-            counts[event.transition] += _enter(connection, batch.batch, event)
-            told[event.key].append(event)
-        changed = {*told, *((row.rule, row.device, row.metric) for row in back)}
+        for transition in _enter(connection, batch.batch, events):
+            counts[transition] += 1
         recorder = _Recorder(connection, rules, batch, historical_after)
-        for key in sorted(changed):
-            recorder.amount(key, told[key])
+        recorder.amount({*map(_key, back), *(event.key for event in events)}, events)
         _grow(connection, state, since)
         counts["refuted"] = provisional.settle(connection, recorder.judged(state), batch.batch)
         silences.fold(connection, batch.horizon, recorder.touched)
@@ -110,24 +108,25 @@ def _withdraw(connection: Connection, batch: int, events: Sequence[Row[Any]]) ->
         )
 
 
-def _enter(connection: Connection, batch: int, event: Event) -> int:
-    """1 if the event is news: an event found again changes nothing but a withdrawal."""
-    facts = {"value": event.value, "severity": event.severity, "details": event.details}
-    entered = upsert(alarm_events).values(
-        rule=event.rule,
-        device=event.device,
-        metric=event.metric,
-        transition=event.transition,
-        time=event.time,
-        batch=batch,
-        **facts,
-    )
-    again = entered.on_conflict_do_update(
-        index_elements=["rule", "device", "metric", "transition", "time"],
-        set_={"withdrawn": None, **facts},
-        where=alarm_events.c.withdrawn.is_not(None),
-    )
-    return connection.execute(again).rowcount
+def _enter(connection: Connection, batch: int, events: Sequence[Event]) -> Iterator[str]:
+    """The transitions of those that are news: an event found again changes nothing but a withdrawal."""
+    for part in _parts(events):
+        rows = [
+            {
+                "rule": event.rule, "device": event.device, "metric": event.metric, "transition": event.transition,
+                "time": event.time, "batch": batch, "value": event.value, "severity": event.severity,
+                "details": event.details,
+            }
+            for event in part
+        ]  # fmt: skip
+        entered = upsert(alarm_events).values(rows)
+        news = {name: entered.excluded[name] for name in ("value", "severity", "details")}
+        again = entered.on_conflict_do_update(
+            index_elements=["rule", "device", "metric", "transition", "time"],
+            set_={"withdrawn": None, **news},
+            where=alarm_events.c.withdrawn.is_not(None),
+        )
+        yield from connection.scalars(again.returning(alarm_events.c.transition))
 
 
 # Alarms
@@ -143,23 +142,28 @@ class _Recorder:
         self._history = batch.horizon - historical_after
         self.touched: set[int] = set()
 
-    def amount(self, key: Key, told: Sequence[Event]) -> None:
-        """The alarms of one key, from its events that still stand."""
-        standing = self._connection.execute(
-            select(alarm_events).where(*_of(alarm_events, key), alarm_events.c.withdrawn.is_(None))
-        ).all()
-        known = self._connection.execute(select(alarms).where(*_of(alarms, key))).all()
-        pairs, rest = matched(alarms_of(standing), known)
-        # First out of the way: another may come to open when one of them did.
-        for row in rest:
-            if row.state != "withdrawn" and not row.provisional:
-                self._change(row, state="withdrawn", provisional=False)
-        opened = {event.time: event for event in told if event.transition == "opened"}
-        for interval, row in pairs:
-            if row is None:
-                self._open(key, interval, opened[interval.opened])
-            else:
-                self._change(row, **self._facts(row, interval, opened.get(interval.opened)))
+    def amount(self, keys: Collection[Key], told: Sequence[Event]) -> None:
+        """The alarms of some keys, from their events that still stand; `told`: those of this batch."""
+        opened = {(*event.key, event.time): event for event in told if event.transition == "opened"}
+        new: list[dict[str, Any]] = []
+        for part in _parts(sorted(keys)):
+            stand = alarm_events.c.withdrawn.is_(None)
+            standing = _by_key(self._connection, select(alarm_events).where(_any_of(alarm_events, part), stand))
+            known = _by_key(self._connection, select(alarms).where(_any_of(alarms, part)))
+            for key in part:
+                pairs, rest = matched(alarms_of(standing[key]), known[key])
+                for row in rest:
+                    if row.state != "withdrawn" and not row.provisional:
+                        self._change(row, state="withdrawn", provisional=False)
+                for interval, row in pairs:
+                    event = opened.get((*key, interval.opened))
+                    if row is not None:
+                        self._change(row, **self._facts(row, interval, event))
+                    elif event is not None:
+                        new.append(self._alarm(interval, event))
+        for rows in _parts(new):
+            entered = upsert(alarms).values(rows).on_conflict_do_nothing().returning(alarms.c.alarm)
+            self.touched.update(self._connection.scalars(entered))
 
     def _facts(self, row: Row[Any], interval: Interval, news: Event | None) -> dict[str, Any]:
         facts: dict[str, Any] = {"opened": interval.opened, "cleared": interval.cleared}
@@ -178,25 +182,19 @@ class _Recorder:
         if any(getattr(row, name) != fact for name, fact in facts.items()):
             self._connection.execute(update(alarms).where(alarms.c.alarm == row.alarm).values(**facts))
 
-    def _open(self, key: Key, interval: Interval, event: Event) -> None:
-        rule, device, metric = key
-        watch = self._rules.find(key)
+    def _alarm(self, interval: Interval, event: Event) -> dict[str, Any]:
+        watch = self._rules.find(event.key)
         bound = watch.at(microseconds(event.time)) if watch else None
-        number = self._connection.scalar(
-            insert(alarms)
-            .values(
-                site=self._rules.site_of(key), rule=rule, kind=bound.rule.kind if bound else "limit",
-                rule_version=event.version, severity=interval.severity, device=device, metric=metric,
-                limit=event.limit, value=interval.value, started=event.started, opened=interval.opened,
-                cleared=interval.cleared, state="open" if interval.cleared is None else "cleared",
-                historical=event.historical or event.time < self._history,
-                message=bound.rule.message or bound.rule.sentence if bound else "",
-                thresholds=self._thresholds(event),
-            )
-            .returning(alarms.c.alarm)
-        )  # fmt: skip
-        assert number is not None
-        self.touched.add(number)
+        return {
+            "site": self._rules.site_of(event.key), "kind": bound.rule.kind if bound else "limit",
+            "rule": event.rule, "device": event.device, "metric": event.metric, "rule_version": event.version,
+            "severity": interval.severity, "limit": event.limit, "value": interval.value, "started": event.started,
+            "opened": interval.opened, "cleared": interval.cleared,
+            "state": "open" if interval.cleared is None else "cleared",
+            "historical": event.historical or event.time < self._history,
+            "message": bound.rule.message or bound.rule.sentence if bound else "",
+            "thresholds": self._thresholds(event),
+        }  # fmt: skip
 
     def _thresholds(self, event: Event) -> dict[str, Any]:
         watch = self._rules.find(event.key)
@@ -228,14 +226,29 @@ def _grow(connection: Connection, state: State, since: Iterable[Key]) -> None:
             worst = memory.life.worst
             connection.execute(
                 update(alarms)
-                .where(*_of(alarms, key), alarms.c.opened == moment(memory.life.opened))
+                .where(_any_of(alarms, [key]), alarms.c.opened == moment(memory.life.opened))
                 .where(alarms.c.value.is_distinct_from(worst))
                 .values(value=worst)
             )
 
 
-def _of(table: Any, key: Key) -> list[Any]:
-    return [tuple_(table.c.rule, table.c.device, table.c.metric) == key]
+def _key(row: Any) -> Key:
+    return row.rule, row.device, row.metric
+
+
+def _any_of(table: Any, keys: Sequence[Key]) -> Any:
+    return tuple_(table.c.rule, table.c.device, table.c.metric).in_(keys)
+
+
+def _by_key(connection: Connection, wanted: Select[Any]) -> dict[Key, list[Row[Any]]]:
+    found: dict[Key, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(wanted):
+        found[_key(row)].append(row)
+    return found
+
+
+def _parts(many: Sequence[Anything]) -> Iterator[Sequence[Anything]]:
+    return (many[start : start + MANY] for start in range(0, len(many), MANY))
 
 
 # States

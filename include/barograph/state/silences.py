@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -24,11 +25,14 @@ def fold(connection: Connection, horizon: datetime, touched: Collection[int] = (
     above = or_(*(alarms.c.device.like(f"{kind}:%") for kind in roots.KINDS))
     rows |= {row.alarm: row for row in connection.execute(select(alarms).where(*silent, ends, above))}
     under = roots.folded(map(_silent, rows.values()), horizon)
+    changed: dict[tuple[int | None, str], list[int]] = defaultdict(list)
     for number, row in rows.items():
         root, own = under.get(number), "open" if row.cleared is None else "cleared"
-        if (row.root, row.state) != (root, "suppressed" if root else own):
-            changed = update(alarms).where(alarms.c.alarm == number)
-            connection.execute(changed.values(root=root, state="suppressed" if root else own))
+        state = "suppressed" if root else own
+        if (row.root, row.state) != (root, state):
+            changed[root, state].append(number)
+    for (root, state), numbers in changed.items():
+        connection.execute(update(alarms).where(alarms.c.alarm.in_(numbers)).values(root=root, state=state))
 
 
 def _silent(row: Row[Any]) -> roots.Silent:
