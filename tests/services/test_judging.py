@@ -10,9 +10,10 @@ import pytest
 from kafka import KafkaProducer
 from sqlalchemy import text
 from tests.services.river import opened
-from tests.unit.rules.told import NOON, at, said, watches
+from tests.unit.rules.told import NOON, a_shop, at, said, watches
 
 from barograph.ingest.fast import provisional_alarms
+from barograph.ingest.rules import in_force
 from barograph.rules.history import rewound, touched_keys
 from barograph.rules.judge import judge
 from barograph.rules.readings import Event, moment
@@ -230,3 +231,18 @@ def test_events_come_through_kafka_and_once(river):
 
     assert [(5, 1), (0, 0)] == [(told["messages"], told["provisional"]) for told in (first, again)]
     assert [("open", True)] == judgement.alarms("state, provisional")
+
+
+def test_a_file_with_mistakes_leaves_the_last_good_rules_in_force(river, tmp_path):
+    """And none where there never were good ones: `bad_rules` in the log says so."""
+    connection, site, path = engine.connect(river.settings), a_shop("fridge-1"), tmp_path / "rules.yaml"
+    bad = "rules: [{rule: warm, metric: temperature, abov: 8}]"
+
+    path.write_text(bad)
+    assert [] == in_force(path, site, connection, moment(NOON)).rules
+    path.write_text("rules: [{rule: warm, metric: temperature, above: 8}]")
+    good = in_force(path, site, connection, moment(NOON))
+    path.write_text(bad)
+
+    assert good == in_force(path, site, connection, moment(at(60)))
+    assert ["warm"] == [rule.rule for rule in good.rules]

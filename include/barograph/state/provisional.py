@@ -7,11 +7,12 @@ batch    ───────────────────────�
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, cast, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, cast, select, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from barograph.rules.readings import Event, Key
@@ -31,14 +32,15 @@ def take_in(engine: Engine, events: Sequence[Event], rules: Watches, horizon: da
     """Open and end provisional alarms; says how many are new. What the batch lane knows already stays as it is."""
     added = 0
     with engine.begin() as connection:
+        known = _known(connection, {event.key for event in events})
         for event in events:
-            mine = _at(connection, event.key, event.time)
-            if event.transition == "opened":
-                if not mine:
-                    _open(connection, event, rules)
-                    added += 1
-            elif mine and mine[0].provisional:
-                _go_on(connection, mine[0], event)
+            rows = known[event.key]
+            place = next((n for n, row in enumerate(rows) if _is_at(row, event.time)), None)
+            if place is None and event.transition == "opened":
+                rows += _open(connection, event, rules)
+                added += 1
+            elif place is not None and event.transition != "opened" and rows[place].provisional:
+                rows[place] = _go_on(connection, rows[place], event)
         if events:
             silences.fold(connection, horizon)
     return added
@@ -58,19 +60,23 @@ def settle(connection: Connection, judged: Callable[[Row[Any]], bool], number: i
     return len(gone)
 
 
-def _at(connection: Connection, key: Key, time: datetime) -> Sequence[Row[Any]]:
-    """The alarms of a key that were open at a time, or nearly so; the newest first."""
-    wanted = (
-        select(alarms)
-        .where(tuple_(alarms.c.rule, alarms.c.device, alarms.c.metric) == key)
-        .where(alarms.c.started <= time + NEAR, or_(alarms.c.cleared.is_(None), alarms.c.cleared >= time))
-        .where(or_(alarms.c.state != "withdrawn", alarms.c.opened == time))
-        .order_by(alarms.c.opened.desc())
-    )
-    return connection.execute(wanted).all()
+def _known(connection: Connection, keys: Collection[Key]) -> dict[Key, list[Row[Any]]]:
+    found: dict[Key, list[Row[Any]]] = defaultdict(list)
+    if keys:
+        mine = tuple_(alarms.c.rule, alarms.c.device, alarms.c.metric).in_(keys)
+        for row in connection.execute(select(alarms).where(mine).order_by(alarms.c.opened.desc())):
+            found[row.rule, row.device, row.metric].append(row)
+    return found
 
 
-def _open(connection: Connection, event: Event, rules: Watches) -> None:
+def _is_at(row: Row[Any], time: datetime) -> bool:
+    """Whether an alarm was open at a time, or nearly so; one that was withdrawn, whether it is the very same."""
+    if row.state == "withdrawn":
+        return bool(row.opened == time)
+    return bool(row.started <= time + NEAR and (row.cleared is None or row.cleared >= time))
+
+
+def _open(connection: Connection, event: Event, rules: Watches) -> Sequence[Row[Any]]:
     watch = rules.find(event.key)
     bound = watch.at(microseconds(event.time)) if watch else None
     rule = bound.rule if bound else None
@@ -82,11 +88,12 @@ def _open(connection: Connection, event: Event, rules: Watches) -> None:
         historical=event.historical, message=(rule.message or rule.sentence) if rule else "", provisional=True,
         thresholds={"rule": said, "comment_required": bool(rule and rule.comment_required), **event.details},
     )  # fmt: skip
-    connection.execute(opened.on_conflict_do_nothing())
+    return connection.execute(opened.on_conflict_do_nothing().returning(alarms)).all()
 
 
-def _go_on(connection: Connection, row: Row[Any], event: Event) -> None:
+def _go_on(connection: Connection, row: Row[Any], event: Event) -> Row[Any]:
     facts: dict[str, Any] = {"value": event.value, "severity": event.severity or row.severity}
     if event.transition == "cleared":
         facts |= {"state": "cleared", "cleared": event.time, "severity": row.severity}
-    connection.execute(update(alarms).where(alarms.c.alarm == row.alarm).values(**facts))
+    changed = update(alarms).where(alarms.c.alarm == row.alarm).values(**facts)
+    return connection.execute(changed.returning(alarms)).one()
