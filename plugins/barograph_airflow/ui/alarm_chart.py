@@ -5,7 +5,7 @@ Matplotlib keeps its style in one place for all threads, and the server draws in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -70,7 +70,8 @@ def chart_of(alarm: Mapping[str, Any], standing: Standing, readings: Any, window
     known = ~np.isnan(readings.values)
     good = known & (readings.flags == GOOD)
     what = metric(alarm["metric"])
-    low, high = _extent(readings.values[good if good.any() else known], limits, what.resolution)
+    lines = [limit for limit in (limits.low, limits.high) if limit is not None] + list(_levels(alarm))
+    low, high = _extent(readings.values[good if good.any() else known], lines, what.resolution)
     start, length = microseconds(window.start), microseconds(window.end) - microseconds(window.start)
 
     def across(moment: Any) -> Any:
@@ -92,9 +93,7 @@ def chart_of(alarm: Mapping[str, Any], standing: Standing, readings: Any, window
         curve=_path(times, down(values), _breaks(across(readings.times[good]))),
         bad=_points(across(readings.times[odd]), down(readings.values[odd])),
         beyond=list(_beyond(limits, down)),
-        limits=[
-            Mark(round(float(down(limit)), 1), f"{limit:g}") for limit in (limits.low, limits.high) if limit is not None
-        ],
+        limits=[Mark(round(float(down(limit)), 1), f"{limit:g}") for limit in lines],
         alarm=Box(begins, TOP, max(2.0, round(ends - begins, 1)), HEIGHT - TOP - BOTTOM),
         acknowledged=place(acknowledged) if acknowledged and acknowledged in window else None,
         times=[Mark(place(moment), text) for moment, text in _moments(window, zone)],
@@ -105,9 +104,17 @@ def chart_of(alarm: Mapping[str, Any], standing: Standing, readings: Any, window
     )
 
 
-def _extent(values: NDArray[np.float64], limits: Limits, resolution: float) -> tuple[float, float]:
+def _levels(alarm: Mapping[str, Any]) -> Iterator[float]:
+    """The limits at which it becomes more severe."""
+    rule = (alarm.get("thresholds") or {}).get("rule") or {}
+    if limits_of(alarm):
+        for level in rule.get("levels") or ():
+            yield from (level[side] for side in ("above", "below") if level.get(side) is not None)
+
+
+def _extent(values: NDArray[np.float64], limits: Sequence[float], resolution: float) -> tuple[float, float]:
     """From the lowest to the highest of values and limits, with some air."""
-    every = [limit for limit in (limits.low, limits.high) if limit is not None]
+    every = list(limits)
     if len(values):
         every += [float(values.min()), float(values.max())]
     if not every:

@@ -269,6 +269,22 @@ def test_a_chart_shows_the_limit_the_alarm_and_who_came(app: FastAPI, shop: Any,
     assert "style=" not in drawn
 
 
+def test_each_level_of_severity_has_its_line():
+    rule = {"above": 8.0, "levels": [{"above": 10.0, "severity": "critical"}, {"hold": 60.0, "severity": "critical"}]}
+    one = alarm(thresholds={"rule": rule})
+    nothing = Readings(np.array([], dtype=np.int64), np.array([]), np.array([], dtype=np.int64))
+
+    found = chart_of(one, standing(one, [], NOON), nothing, Window(NOON - timedelta(hours=3), NOON), "UTC")
+
+    assert ["8", "10"] == [mark.text for mark in found.limits]
+
+
+def test_a_rule_that_wants_a_comment_says_so_before_somebody_tries(app: FastAPI, shop: Any):
+    shop.alarms = [alarm(thresholds={"comment_required": True})]
+
+    assert "This rule wants to know" in visit(app, "operator").get("/alarms/7").text
+
+
 def test_a_chart_says_why_there_is_none(app: FastAPI, shop: Any, monkeypatch: pytest.MonkeyPatch):
     def readings(*_: Any) -> Readings:
         raise ServiceUnavailable("InfluxDB does not answer <b>")
