@@ -131,7 +131,7 @@ def test_a_strangers_sensor_raises_an_alarm(stack):
 
 
 def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
-    """Log in, look at what is now, at a device, at the alarms, open yesterday's report, have it made anew."""
+    """Log in, look at what is now, at a device, acknowledge an alarm, open yesterday's report, have it made anew."""
     pictures = Path(PICTURES) if PICTURES else tmp_path
     address = stack.settings.airflow_address
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -154,7 +154,12 @@ def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
     frame.locator("svg.plot .line").first.wait_for(state="attached", timeout=30_000)
     page.screenshot(path=pictures / "device.png")
     frame.get_by_role("link", name="Alarms").click()
-    frame.get_by_text("sensor3").first.wait_for(timeout=30_000)
+    frame.get_by_text("sensor3").first.click(timeout=30_000)
+    frame.locator("textarea").fill("A lamp stood beside it.")
+    frame.get_by_role("button", name="Acknowledge").click()
+    frame.get_by_text("Acknowledged.").wait_for(timeout=30_000)
+    frame.locator("svg.chart").wait_for(timeout=30_000)
+    page.screenshot(path=pictures / "alarm.png")
     frame.get_by_role("link", name="Health", exact=True).click()
     frame.get_by_text("Last proven restore").wait_for(timeout=30_000)
     page.screenshot(path=pictures / "health.png")

@@ -7,7 +7,7 @@ at which a rule fires at most so often a day.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,13 +21,11 @@ from barograph.hindsight import readings
 from barograph.hindsight.suggest import Sample, watches_of
 from barograph.registry import Site
 from barograph.rules import checking
-from barograph.rules.backtest import Difference, Fired, compared
+from barograph.rules.backtest import Difference, Fired, compared, fired
 from barograph.rules.book import Rules
-from barograph.rules.history import Interval, alarms_of
 from barograph.rules.judge import judge
-from barograph.rules.levels import SEVERITIES
 from barograph.rules.model import Rule
-from barograph.rules.readings import Event, Judged, Key
+from barograph.rules.readings import Event, Judged
 from barograph.rules.state import State
 from barograph.rules.watches import Watches
 from barograph.windows import Window, microseconds
@@ -150,19 +148,6 @@ def backtest(archive: Archive, asked: Asked, progress: Progress | None = None) -
     )
 
 
-def fired(events: Sequence[Event]) -> list[Fired]:
-    """The alarms that events amount to, in the order in which they opened."""
-    of: dict[Key, list[Event]] = defaultdict(list)
-    for event in events:
-        of[event.key].append(event)
-    found = [
-        Fired(key, each.opened, each.cleared, _worst(own, each), each.value)
-        for key, own in of.items()
-        for each in alarms_of(own)
-    ]
-    return sorted(found, key=lambda each: (each.opened, each.key))
-
-
 def read(path: Path, text: str, site: Site) -> Rules:
     """Rules as they would stand in a site's file. Raises DocumentError that lists every mistake."""
     document = documents.parse(path, text)
@@ -188,13 +173,6 @@ def memory_of(rule: Rule) -> timedelta:
     """How far back a rule looks."""
     spans = [rule.hold, rule.gap or 0.0, *(level.hold or 0.0 for level in rule.levels), getattr(rule, "period", 0.0)]
     return timedelta(seconds=max(spans))
-
-
-def _worst(events: Sequence[Event], alarm: Interval) -> str:
-    told = [
-        event for event in events if event.time >= alarm.opened and (not alarm.cleared or event.time <= alarm.cleared)
-    ]
-    return max((event.severity for event in told if event.severity), key=SEVERITIES.index, default="")
 
 
 def _opened_in(found: Sequence[Fired], window: Window) -> list[Fired]:

@@ -1,4 +1,4 @@
-"""Rules over the past: what would have fired, how that differs from other rules, and which limit fits a wanted rate.
+"""Rules over the past: what would have fired, and how that differs from other rules.
 
 Pure: readings in, alarms out. It touches nobody's state and nobody's inbox.
 """
@@ -6,7 +6,7 @@ Pure: readings in, alarms out. It touches nobody's state and nobody's inbox.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -55,6 +55,12 @@ def backtest(readings: Sequence[Judged], rules: Watches, start: int, end: int) -
     For rules over a period, give readings from before `start` too: alarms that opened before it are left out.
     """
     _, events = judge(State(), readings, rules, end)
+    found = [each for each in fired(events) if each.opened >= moment(start)]
+    return Backtest(found, events, len(found) / max((end - start) / 86_400e6, 1e-9))
+
+
+def fired(events: Iterable[Event]) -> list[Fired]:
+    """The alarms that events amount to, in the order in which they opened."""
     of: dict[Key, list[Event]] = defaultdict(list)
     for event in events:
         of[event.key].append(event)
@@ -62,10 +68,8 @@ def backtest(readings: Sequence[Judged], rules: Watches, start: int, end: int) -
         Fired(key, each.opened, each.cleared, each.severity or "", each.value)
         for key, own in of.items()
         for each in alarms_of(own)
-        if each.opened >= moment(start)
     ]
-    found.sort(key=lambda fired: (fired.opened, fired.key))
-    return Backtest(found, events, len(found) / max((end - start) / 86_400e6, 1e-9))
+    return sorted(found, key=lambda each: (each.opened, each.key))
 
 
 def compared(before: Sequence[Fired], after: Sequence[Fired]) -> Difference:
@@ -87,30 +91,6 @@ def compared(before: Sequence[Fired], after: Sequence[Fired]) -> Difference:
     return Difference(gained, [fired for many in left.values() for fired in many], shifted, same)
 
 
-def suggested_limit(
-    readings: Sequence[Judged], bound: Callable[[Rule], Watches], rule: Rule, start: int, end: int, per_day: float
-) -> float | None:
-    """The limit, of `above` or `below`, nearest to the present one's side at which a rule fires at most so often a day.
-
-    `bound` makes watches of a changed rule (`lambda rule: Watches.of(site, rule)`). None where the rule has no such
-    limit, or there are no readings. Looks through the values that there were: a limit between two of them is no other.
-    """
-    sense = "above" if rule.above is not None else "below" if rule.below is not None else None
-    watched = bound(rule)
-    values = sorted({r.value for r in readings if r.value is not None and _watched(watched, rule, r)})
-    if sense is None or not values or rule.kind != "limit":
-        return None
-    limits = values if sense == "above" else values[::-1]
-    low, high = 0, len(limits) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if backtest(readings, bound(with_limit(rule, sense, limits[middle])), start, end).per_day <= per_day:
-            high = middle
-        else:
-            low = middle + 1
-    return limits[low]
-
-
 def with_limit(rule: Rule, sense: str, limit: float) -> Rule:
     """The rule with another limit for its first level; how far behind it `clear` stands stays as it was."""
     old: float = getattr(rule, sense)
@@ -120,10 +100,6 @@ def with_limit(rule: Rule, sense: str, limit: float) -> Rule:
     said = {name: [e.model_dump(exclude_unset=True) for e in v] if name in ("levels", "grace", "overrides") else v
             for name, v in said.items()}  # fmt: skip
     return type(rule).model_validate(said)
-
-
-def _watched(rules: Watches, rule: Rule, reading: Judged) -> bool:
-    return any(watch.key[0] == rule.rule for watch in rules.of_point(reading.device, reading.metric))
 
 
 def _overlap(one: Fired, other: Fired) -> bool:

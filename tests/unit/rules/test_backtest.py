@@ -1,11 +1,10 @@
 """Rules over the past: what would have fired, what another rule changes, how an alarm came about."""
 
-from tests.unit.rules.told import LATER, NOON, a_shop, at, said, watches
+from tests.unit.rules.told import LATER, NOON, at, said, watches
 
-from barograph.rules.backtest import backtest, compared, suggested_limit, with_limit
+from barograph.rules.backtest import backtest, compared, with_limit
 from barograph.rules.explain import explain, inputs
 from barograph.rules.kinds import KINDS
-from barograph.rules.watches import Watches
 
 WARM = {"rule": "warm", "metric": "temperature", "above": 8, "hold": 60}
 
@@ -33,18 +32,13 @@ def test_another_rule_gains_loses_and_shifts_alarms():
     assert 2 == compared(fired(WARM, *values), fired(WARM, *values)).same
 
 
-def test_a_limit_for_a_wanted_rate_is_the_nearest_that_keeps_to_it():
-    """Six peaks: a limit at the fourth highest lets three alarms through."""
-    peaks = [value for peak in (10, 11, 12, 13, 14, 15) for value in (4, peak)]
+def test_a_limit_is_moved_together_with_its_clear_limit():
     rule = KINDS["limit"].model_validate({**WARM, "hold": 0, "clear": 7})
-    site = a_shop("fridge-1")
 
-    limit = suggested_limit(said(*peaks), lambda rule: Watches.of(site, rule), rule, NOON, LATER, 3)
+    moved = with_limit(rule, "above", 12)
 
-    assert 12 == limit
-    assert (12, 11) == (with_limit(rule, "above", limit).above, with_limit(rule, "above", limit).clear)
-    assert limit is not None
-    assert 3 == backtest(said(*peaks), Watches.of(site, with_limit(rule, "above", limit)), NOON, LATER).per_day
+    assert (12, 12 - (rule.above - 7)) == (moved.above, moved.clear)
+    assert rule.version != moved.version
 
 
 def test_an_alarm_is_explained_by_the_readings_that_led_to_it():
