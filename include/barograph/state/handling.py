@@ -26,6 +26,8 @@ Key = tuple[str, str, str]
 """(rule, device, metric): what a shelf covers."""
 
 STATES: tuple[State, ...] = ("open", "acknowledged", "cleared", "closed", "suppressed", "withdrawn")
+LARGEST = 2**63 - 1
+"""No alarm has this number: it is the last that a database can count to."""
 LONGEST_SHELF = timedelta(days=31)
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST_NAME, LONGEST_COMMENT = 100, 2_000
@@ -179,7 +181,7 @@ def act(engine: Engine, action: Action) -> Standing:
 
 def found(connection: Connection, number: int, lock: bool = False) -> dict[str, Any]:
     """An alarm as judgement has it. Raises AlarmError where there is none."""
-    wanted = select(alarms).where(alarms.c.alarm == number)
+    wanted = select(alarms).where(alarms.c.alarm == min(number, LARGEST))
     row = connection.execute(wanted.with_for_update(key_share=True) if lock else wanted).mappings().first()
     if row is None:
         raise AlarmError(f"There is no alarm {number}. `barograph alarms list` shows those there are.")

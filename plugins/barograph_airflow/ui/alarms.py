@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,7 +18,7 @@ from barograph.errors import AlarmError, BarographError
 from barograph.settings import Settings
 from barograph.state import alarm_lists
 from barograph.state.alarm_lists import SEVERITIES, TOLD, Handled, Moment, Wanted
-from barograph.state.handling import STATES, Action, Verb, act, length
+from barograph.state.handling import LARGEST, STATES, Action, Verb, act, length
 from barograph.windows import Window
 from barograph_airflow.ui import guard
 from barograph_airflow.ui.alarm_chart import Chart, chart_of
@@ -44,16 +44,24 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
 """View -> the states that it shows. The first is what somebody who is called wants to see: open ones and today's."""
 
 
+def _printable(text: str) -> str:
+    """A database takes no NUL, and nothing that anybody looks for has other such characters."""
+    return "".join(character for character in text.strip() if character.isprintable())
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
 class Filters(BaseModel):
     """What stands in the address of a list. Fields of a form that nobody filled in are there, and empty."""
 
     view: Literal["now", "open", "acknowledged", "cleared", "closed", "suppressed", "withdrawn", "all"] = "now"
     severity: Literal["", "critical", "major", "minor", "warning"] = ""
-    site: Annotated[str, AfterValidator(str.strip)] = ""
-    device: Annotated[str, AfterValidator(str.strip)] = ""
+    site: Text = ""
+    device: Text = ""
     first: date | Literal[""] = ""
     last: date | Literal[""] = ""
-    before: int | None = None
+    before: int | None = Field(default=None, ge=1, le=LARGEST)
 
     def query(self, **others: Any) -> dict[str, Any]:
         """The same as an address, with other words for some; without what is not said."""

@@ -225,6 +225,16 @@ def test_the_next_page_begins_below_the_last_alarm(app: FastAPI, shop: Any):
     assert "before=401" in part
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("device=a%00b%0A", 200), (f"before={'9' * 30}", 422), ("view=x", 422), ("first=2026-99-99", 422)],
+)
+def test_what_no_filter_can_be_is_refused_or_left_out(app: FastAPI, shop: Any, query: str, status: int):
+    """Nothing of it reaches the database."""
+    assert status == visit(app, "viewer").get(f"/alarms/list?{query}").status_code
+    assert (["*ab*"] if status == 200 else []) == [wanted.device for wanted, *_ in shop.asked]
+
+
 def test_days_of_the_filter_are_local_and_the_last_is_in_it():
     wanted = Filters(view="all", first="2026-11-21", last="2026-11-22").wanted("Europe/Berlin", NOON)
 
