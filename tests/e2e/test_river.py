@@ -126,8 +126,11 @@ def test_a_strangers_sensor_raises_an_alarm(stack):
     found = until(lambda: sql(stack, "select state, historical from alarms where device = 'sensor3'"))
 
     assert [("open", False)] == found
+    told = """select message.state from outbox as message join notices using (message) join alarms using (alarm)
+              where device = 'sensor3' and notices.kind = 'opened' and message.state = 'sent'"""
     asked = r"SELECT * FROM temperature WHERE device =~ /^sensor\d+$/ AND time >= now() - 5m"
     assert 9 == len(influxql(stack.settings, "readings", asked))
+    assert [("sent",)] == until(lambda: sql(stack, told))
 
 
 def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
