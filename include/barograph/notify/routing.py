@@ -34,6 +34,11 @@ def notices(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: date
                 )  # fmt: skip
 
 
+def reminds(book: Book) -> list[str]:
+    """The contacts whose notices are followed by others, if nobody does anything."""
+    return [name for name, contact in book.people.items() if contact.repeat is not None or contact.escalate]
+
+
 def reminded(book: Book, made: Sequence[Any], now: datetime) -> Iterator[Notice]:
     """Repeats and escalations. `made`: all notices about open alarms that nobody acknowledged and nobody shelved."""
     known = [

@@ -25,7 +25,7 @@ from barograph.notify.composing import composition
 from barograph.notify.contacts import Book
 from barograph.notify.deadman import Deadman
 from barograph.notify.delivery import Clock, deliver
-from barograph.notify.routing import may_compose, notices, reminded
+from barograph.notify.routing import may_compose, notices, reminded, reminds
 from barograph.settings import Settings
 from barograph.state import outbox
 from barograph.state.engine import apart, connect
@@ -101,8 +101,8 @@ class Notifier:
             self._stopped = self._deadman.watch(now)
         while outbox.follow(self.engine, now, partial(notices, self.book, now=now)):
             pass
-        if seldom:
-            outbox.remind(self.engine, now, partial(reminded, self.book, now=now))
+        if seldom and (whom := reminds(self.book)):
+            outbox.remind(self.engine, now, whom, partial(reminded, self.book, now=now))
         self._compose(now)
         for message in outbox.waiting(self.engine, now):
             self._hand_over(message)

@@ -22,8 +22,8 @@ from barograph.state.handling import Standing, actions_of, standing
 from barograph.state.tables import alarms, notices, notifier_position, outbox
 
 NOTIFIER = "notifier"
-CHANGES = 5_000
-"""Of alarms that are looked at together: a storm is one transaction."""
+CHANGES = 1_000
+"""Of alarms that are looked at in one transaction."""
 LEASE = timedelta(minutes=10)
 """Longer than any attempt takes."""
 LOCK_SECONDS = 5
@@ -112,34 +112,49 @@ def leading(engine: Engine) -> Iterator[Connection | None]:
 def follow(engine: Engine, at: datetime, decide: Decide) -> int:
     """Look at the alarms that changed since the position, and move it. How many those were.
 
-    The first time, what is open is looked at, and nothing of what is over. Waits for whoever is writing alarms: their
-    changes are numbered before they are seen, and a lower number that shows later would never be looked at.
+    The first time, what is open is looked at, and nothing of what is over.
     """
+    newest = _whole(engine)
+    if newest is None:
+        return 0
     with engine.begin() as connection:
-        before = connection.scalar(select(notifier_position.c.change))
-        if before is not None and not connection.scalar(select(alarms.c.alarm).where(alarms.c.change > before)):
-            return 0
-        connection.execute(text(f"set local lock_timeout = '{LOCK_SECONDS}s'"))
-        connection.execute(text("lock table alarms in share mode"))
-        position = _position(connection)
-        changed = select(alarms).order_by(alarms.c.change)
-        newest = connection.scalar(select(func.max(alarms.c.change))) or 0
+        position = connection.scalar(select(notifier_position.c.change).with_for_update())
+        changed = select(alarms).where(alarms.c.change <= newest).order_by(alarms.c.change)
         if position is None:
             rows = connection.execute(changed.where(alarms.c.state == "open")).mappings().all()
         else:
             rows = connection.execute(changed.where(alarms.c.change > position).limit(CHANGES)).mappings().all()
-            newest = rows[-1]["change"] if rows else newest
+            newest = rows[-1]["change"] if len(rows) == CHANGES else newest
         known = _known(connection, [row["alarm"] for row in rows])
-        made = [notice for row in rows for notice in decide(row, known[row["alarm"]])]
-        _enqueue(connection, at, made)
+        _enqueue(connection, at, [notice for row in rows for notice in decide(row, known[row["alarm"]])])
         moved = insert(notifier_position).values(notifier=NOTIFIER, change=newest)
-        connection.execute(moved.on_conflict_do_update(index_elements=["notifier"], set_={"change": newest}))
+        further = func.greatest(notifier_position.c.change, moved.excluded.change)
+        connection.execute(moved.on_conflict_do_update(index_elements=["notifier"], set_={"change": further}))
         return len(rows)
 
 
-def remind(engine: Engine, at: datetime, decide: Callable[[Sequence[Row[Any]]], Iterable[Notice]]) -> int:
-    """Offer the notices about alarms that are open, and neither acknowledged nor shelved; make those it returns."""
-    told = select(notices.c.alarm).where(notices.c.alarm == alarms.c.alarm, notices.c.dropped.is_(None))
+def _whole(engine: Engine) -> int | None:
+    """The change up to which all are committed; None where none is behind the position.
+
+    Changes are numbered before they are committed, and a lower number that shows later would never be looked at. So who
+    is writing alarms is waited for, and nobody begins to, for as long as this look takes.
+    """
+    with engine.begin() as connection:
+        position = connection.scalar(select(notifier_position.c.change))
+        newer = alarms.c.change > (-1 if position is None else position)
+        if connection.scalar(select(alarms.c.alarm).where(newer).limit(1)) is None and position is not None:
+            return None
+        connection.execute(text(f"set local lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.execute(text("lock table alarms in share mode"))
+        return connection.scalar(select(func.max(alarms.c.change))) or 0
+
+
+def remind(
+    engine: Engine, at: datetime, whom: Collection[str], decide: Callable[[Sequence[Row[Any]]], Iterable[Notice]]
+) -> int:
+    """Offer the notices to some contacts about alarms that wait for somebody; make those it returns."""
+    theirs = (notices.c.contact.in_(whom), notices.c.dropped.is_(None))
+    told = select(notices.c.alarm).where(notices.c.alarm == alarms.c.alarm, *theirs)
     with engine.begin() as connection:
         wanted = select(alarms).where(alarms.c.state == "open", told.exists())
         about = {row["alarm"]: row for row in connection.execute(wanted).mappings()}
@@ -147,7 +162,7 @@ def remind(engine: Engine, at: datetime, decide: Callable[[Sequence[Row[Any]]], 
         rows = connection.execute(
             select(notices, alarms.c.severity.label("now"))
             .join(alarms, alarms.c.alarm == notices.c.alarm)
-            .where(notices.c.alarm.in_(waits), notices.c.dropped.is_(None))
+            .where(notices.c.alarm.in_(waits), *theirs)
             .order_by(notices.c.notice)
         ).all()
         return _enqueue(connection, at, decide(rows))
@@ -293,11 +308,6 @@ def standings(connection: Connection, about: Mapping[int, Mapping[Any, Any]], at
     """How alarms stand for people: acknowledged, shelved, closed."""
     done = actions_of(connection, list(about.values()))
     return {number: standing(alarm, done[number], at) for number, alarm in about.items()}
-
-
-def _position(connection: Connection) -> int | None:
-    """Locked until the transaction ends."""
-    return connection.scalar(select(notifier_position.c.change).with_for_update())
 
 
 def _known(connection: Connection, those: Sequence[int]) -> defaultdict[int, list[Row[Any]]]:
