@@ -42,6 +42,7 @@ def run(json_logs: Annotated[bool, typer.Option("--json-logs", help="Log JSON in
 
 def outbox(
     newest: Annotated[int, typer.Option(min=1, max=10_000, help="So many messages.")] = SHOWN,
+    alarm: Annotated[int | None, typer.Option(help="Only what was told of this alarm.")] = None,
     again: Annotated[
         bool, typer.Option("--retry", help="Try again what was refused or given up, the last message of each channel.")
     ] = False,
@@ -56,7 +57,7 @@ def outbox(
     if again:
         typer.echo(f"{kept.retry(database, _now())} messages are tried again.")
         return
-    found = kept.messages(database, newest=newest)
+    found = kept.messages(database, *([] if alarm is None else [kept.about(alarm)]), newest=newest)
     waiting = [dict(row._mapping) for row in kept.pending(database)]
     if as_json:
         told = {"messages": [asdict(one) for one in found], "pending": waiting}

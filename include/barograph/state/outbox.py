@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, Row, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state.handling import Standing, actions_of, standing
@@ -234,6 +234,11 @@ def messages(engine: Engine, *conditions: Any, newest: int | None = None) -> lis
         wanted = wanted.order_by(None).order_by(outbox.c.message.desc()).limit(newest)
     with engine.connect() as connection:
         return [Message(**row) for row in connection.execute(wanted).mappings()]
+
+
+def about(alarm: int) -> ColumnElement[bool]:
+    """Messages that tell of an alarm."""
+    return outbox.c.message.in_(select(notices.c.message).where(notices.c.alarm == alarm))
 
 
 def begin(engine: Engine, message: Message, at: datetime) -> bool:
