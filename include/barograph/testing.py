@@ -204,8 +204,9 @@ def _statistics(site: Site, window: Window, rows: list[Row], cadence: float) -> 
     series: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         series.setdefault((row["device"], row["metric"]), []).append(row)
+    registered = {device.device: device for device in site.devices}
     for (device, metric), members in series.items():
-        known = site.device(device)
+        known = registered.get(device)
         expected = window.length.total_seconds() / (known.cadence if known else cadence)
         good = [row["value"] for row in sorted(members, key=lambda row: row["time"]) if row["flag"] == GOOD]
         bad = {"unknown": UNKNOWN, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}

@@ -6,6 +6,7 @@ green alike: so what is wrong is also taller, darker or of another shape.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator
@@ -51,7 +52,6 @@ FAMILY = "'DejaVu Sans', Verdana, 'Noto Sans CJK SC', 'Noto Sans SC', 'Microsoft
 """What an SVG asks its reader for, whatever the machine has that drew it."""
 
 STYLE = {
-    "font.family": "sans-serif",
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a device may be called $x^2$
@@ -75,7 +75,7 @@ STYLE = {
 }
 
 DOCTYPE = re.compile(rb"<!DOCTYPE[^>]*>\s*|<metadata>.*?</metadata>\s*", re.DOTALL)
-FONTS = re.compile(rb"'DejaVu Sans'[^\";]*?sans-serif")
+FONTS = re.compile(rb"'DejaVu Sans'[^\";]*")
 IDS = re.compile(rb"(\bid=\"|url\(#|xlink:href=\"#)")
 DIGITS = re.compile(rb"(\d\.\d\d)\d+")
 
@@ -85,9 +85,11 @@ def style() -> Iterator[None]:
     """Our look, whatever the user's matplotlibrc says. Draw and write inside of it."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*missing from font")
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a font without a bold face
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        matplotlib.rcParams["font.sans-serif"] = ["DejaVu Sans", *filter(None, [chinese_font()])]
+        # Letters that the first has not are looked for in the second: in families, not within `sans-serif`.
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans", *filter(None, [chinese_font()])]
         yield
 
 
@@ -297,7 +299,7 @@ def _day_axis(axes: Axes, voice: Voice) -> None:
         named = [voice.short_date(day) for day in marked]
     else:
         marked = days
-        named = [f"{voice.weekday(day)[:3]} {day.day}" for day in days]
+        named = [f"{voice.short_weekday(day)} {day.day}" for day in days]
     at = [position(Window.local_day(day, voice.timezone).start, voice.window) for day in marked]
     _at(axes, list(zip(at, named, strict=True)))
     for label in axes.get_xticklabels():
@@ -340,7 +342,7 @@ def hours_of(span: Window, window: Window) -> tuple[float, float]:
 
 def day_names(days: tuple[date, ...], voice: Voice) -> list[str]:
     """For rows of a table of days: each by its weekday and date."""
-    return [f"{voice.weekday(day)[:3]} {voice.short_date(day)}" for day in days]
+    return [f"{voice.short_weekday(day)} {voice.short_date(day)}" for day in days]
 
 
 def padded(low: float, high: float, least: float) -> tuple[float, float]:

@@ -101,9 +101,14 @@ class Contents:
 
 
 def contents(
-    data: ReportData, findings: Findings, pictures: Sequence[Picture], overview: Mapping[str, bytes], revision: int,
+    data: ReportData,
+    findings: Findings,
+    pictures: Sequence[Picture],
+    overview: Mapping[str, tuple[bytes, bytes]],
+    revision: int,
     since: Since,
-) -> Contents:  # fmt: skip
+) -> Contents:
+    """`overview` as SVG and PNG, by the names of their files: the wide one first."""
     voice = data.voice
     alarmed = {alarm.device for alarm in data.alarms}
     tabled = set(interesting(data)[:TABLED])
@@ -136,7 +141,7 @@ def contents(
         date=voice.named(data.period),
         mark=MARKS[findings.verdict],
         reported=_reported(data),
-        overview=tuple(Shown(name, alt, svg) for name, svg in overview.items()),
+        overview=tuple(Shown(name, alt, svg, png=png) for name, (svg, png) in overview.items()),
         alarms=tuple(_alarm(data, alarm) for alarm in data.alarms),
         zones=tuple(zones),
         drawn=drawn,

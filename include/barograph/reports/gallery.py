@@ -109,11 +109,11 @@ def jobs(data: ReportData, known: dict[str, Chart]) -> Iterator[Job]:
         here = [device for device in devices if device.device in drawn]
         for name in metrics_of(here):
             members = [(device, series) for device in here for series in device.series if series.metric.name == name]
-            shared = extent([series for _, series in members])
+            shared = extent([series for _, series in members]) if comparable(members) else None
             for device, series in members:
                 if series.binary and any(not one.binary for one in device.series):
                     continue  # it is shaded in the others
-                view = _device_view(data, device, series, shared if comparable(members) else None)
+                view = _device_view(data, device, series, shared)
                 for chart, draw in known.items():
                     if draw.of == "device" and (draw.states or not series.binary):
                         file = chart_name(series) + ("" if chart == "line" else f"-{slug(chart)}")

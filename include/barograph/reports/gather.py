@@ -66,25 +66,26 @@ def gather(
     """
     window = period.window(site.timezone)
     counted = Counted(archive, site, quality or Quality())
+    known = {device.device: device for device in site.devices}
     found: Found = {}
     places: dict[str, list[tuple[int, str]]] = {}
     for day in period:
         for part in _day(archive, site, day, scope, counted):
-            pace = _cadence(site, part.device, default_cadence)
-            growing = found.setdefault(
-                (part.device, part.metric),
-                Growing(site.point(part.device, part.metric), pace, len(period), metric(part.metric)),
-            )
+            device = known.get(part.device)
+            point = device.points.get(part.metric, Point()) if device else Point()
+            pace = device.cadence if device else default_cadence
+            key = (part.device, part.metric)
+            growing = found.setdefault(key, Growing(point, pace, len(period), metric(part.metric)))
             growing.add(day, Window.local_day(day, site.timezone), part)
             where = places.setdefault(part.device, [])
             where += [step for step in part.zones if not where or where[-1][1] != step[1]]
     calendar = (*_compared(period), *period)
     hours = _hours(archive, site, calendar, scope)
     series: dict[str, list[Series]] = {}
-    for (device, name), growing in found.items():
+    for (name, what), growing in found.items():
         missing_days = [day for day in period if day not in growing.seen]
-        series.setdefault(device, []).append(
-            growing.series(device, window, missing_days, site.timezone, hours.get((device, name)), len(calendar))
+        series.setdefault(name, []).append(
+            growing.series(name, window, missing_days, site.timezone, hours.get((name, what)), len(calendar))
         )
     devices = tuple(_devices(site, period, scope, window, series, places))
     seen = {(one.device, one.metric.name): one for device in devices for one in device.series}
@@ -148,11 +149,6 @@ def _day(archive: Archive, site: Site, day: date, scope: Scope, counted: Counted
 
 def _of_period(rollups: pa.Table, period: str) -> pa.Table:
     return rollups.filter(pc.equal(rollups["period"], period)) if len(rollups) else rollups
-
-
-def _cadence(site: Site, device: str, default: float) -> float:
-    known = site.device(device)
-    return known.cadence if known else default
 
 
 def _compared(period: Period) -> tuple[date, ...]:

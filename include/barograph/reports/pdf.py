@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -28,6 +29,9 @@ TABLED = 200
 VECTORS = 2_000_000
 """Bytes of drawings up to which paper has them as drawings. Beyond, dense ones are pictures: paper shows no more, and
 each would take fpdf2 as long as ten pictures."""
+
+BEYOND = re.compile("[\u2e80-\uffff\U00010000-\U0010ffff]")
+"""Letters that DejaVu does not have: Chinese, emoji."""
 
 DENSE = 12_000
 """Bytes of such a drawing."""
@@ -166,7 +170,7 @@ def _alarms(paper: Paper) -> None:
          alarm.worst] + [alarm.seen] * seen
         for alarm in contents.alarms
     ]  # fmt: skip
-    _table(paper, names, rows, (16, 30, 54, 34, 20, 18, *[24] * seen), numbers={4, 5})
+    _table(paper, names, rows, (16, 28, 40, 46, 20, 16, *[26] * seen), numbers={4, 5})
 
 
 def _zone(paper: Paper, zone: Zone) -> None:
@@ -266,8 +270,10 @@ def _table(
 
 
 def _picture(paper: Paper, shown: Shown, left: float, width: float) -> None:
-    dense = not paper.vectors and len(shown.svg) > DENSE and shown.png
-    paper.image(BytesIO(shown.png if dense else _for_paper(shown.svg)), x=left, w=width, alt_text=_text(shown.alt))
+    dense = not paper.vectors and len(shown.svg) > DENSE
+    # In a drawing fpdf2 has one font for all letters; a picture was drawn with whichever has them.
+    pictured = shown.png and (dense or BEYOND.search(shown.svg.decode()))
+    paper.image(BytesIO(shown.png if pictured else _for_paper(shown.svg)), x=left, w=width, alt_text=_text(shown.alt))
 
 
 def _for_paper(svg: bytes) -> bytes:

@@ -148,15 +148,14 @@ def _contents(made: _Made, revision: int, before: Since) -> Iterator[tuple[str, 
         yield "readings.csv", sheets.readings_csv(data)
     yield "summary.csv", sheets.summary_csv(data)
     shown: list[Picture] = []
-    glance: dict[str, bytes] = {}
+    glance: dict[str, tuple[bytes, bytes]] = {}
     if data.rows:
         with canvas.style():
             for name, shape in (("overview", WIDE), ("overview-narrow", NARROW)):
-                figure = overview(data, shape)
-                glance[f"charts/{name}"] = canvas.svg(figure)
-                yield f"charts/{name}.svg", glance[f"charts/{name}"]
-                if shape is WIDE:
-                    yield f"charts/{name}.png", canvas.png(figure)
+                svg, png = canvas.svg(overview(data, shape)), canvas.png(overview(data, shape))
+                glance[f"charts/{name}"] = svg, png
+                yield f"charts/{name}.svg", svg
+                yield f"charts/{name}.png", png
         for picture in pictures(list(jobs(data, charts(made.own))), made.own, made.processes):
             yield f"{picture.job.name}.svg", picture.svg
             yield f"{picture.job.name}.png", picture.png

@@ -90,9 +90,11 @@ class Counted:
 def _calibrations(site: Site, devices: Iterable[DeviceDay], window: Window) -> Iterable[Calibrated]:
     """Those that say what a value was at some time of the window."""
     zone = ZoneInfo(site.timezone)
+    points = {device.device: device.points for device in site.devices}
     for device in devices:
         for one in device.series:
-            steps = site.point(device.device, one.metric.name).calibration
+            point = points.get(device.device, {}).get(one.metric.name)
+            steps = point.calibration if point else []
             for step, after in pairwise([*steps, None]):
                 assert step is not None
                 begins = step.moment(zone)

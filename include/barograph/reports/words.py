@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from barograph.metrics import Metric
+from barograph.metrics import PLACED, Metric
 from barograph.readings import FLAG_REASONS
 from barograph.reports.languages import LANGUAGES, METRICS, MONTHS, REASONS, SEVERITIES, WEEKDAYS
 from barograph.reports.periods import Period
@@ -49,7 +49,11 @@ class Voice:
         return LANGUAGES.get(self.language, {}).get(english, english).format(**facts)
 
     def label(self, metric: Metric) -> str:
-        return METRICS.get(self.language, {}).get(metric.name, metric.label)
+        known = METRICS.get(self.language, {})
+        placed = PLACED.fullmatch(metric.name)
+        if metric.name not in known and placed and placed["name"] in known:
+            return f"{known[placed['name']]}{placed['place'].replace('_', ' ').replace(' l', ' L')}"
+        return known.get(metric.name, metric.label)
 
     def in_words(self, metric: Metric) -> str:
         """Within a sentence."""
@@ -139,6 +143,10 @@ class Voice:
 
     def weekday(self, day: date) -> str:
         return WEEKDAYS[self.language if self.language in WEEKDAYS else "en"][day.weekday()]
+
+    def short_weekday(self, day: date) -> str:
+        name = self.weekday(day)
+        return f"周{name[-1]}" if self.language == "zh" else name[:3]
 
     def long_date(self, day: date) -> str:
         if self.language == "zh":

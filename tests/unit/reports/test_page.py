@@ -53,7 +53,7 @@ NOTHING = Since()
 
 
 def html(data, since=NOTHING):
-    glance = {"charts/overview": b"<svg/>", "charts/overview-narrow": b"<svg/>"} if data.rows else {}
+    glance = dict.fromkeys(("charts/overview", "charts/overview-narrow"), (b"<svg/>", b"")) if data.rows else {}
     return page(contents(data, judge(data), [], glance, 1, since)).decode().translate(NO_BREAK)
 
 
