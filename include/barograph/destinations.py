@@ -1,8 +1,10 @@
-"""Where refined readings, windows and alarms can go besides InfluxDB: the settings of further targets."""
+"""Where refined readings, windows, alarms and reports can go: the settings of further targets and of recipients."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -58,15 +60,70 @@ class WebhookTarget(Destination):
     @field_validator("url")
     @classmethod
     def _is_web(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError("must begin with http:// or https:// and name a machine")
-        if parts.username or parts.password:
-            raise ValueError("must not hold a password: settings are shown")
-        return url
+        return _web(url)
+
+
+def _web(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("must begin with http:// or https:// and name a machine")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a password: settings are shown")
+    return url
 
 
 Target = Annotated[KafkaTarget | ParquetTarget | WebhookTarget, Field(discriminator="kind")]
+
+
+class Recipient(Strict):
+    """Who gets reports, each revision once; docs/report.md."""
+
+    name: Slug
+    """Under which it is noted what was delivered."""
+    when: Literal["always", "not_fine"] = "always"
+    """`not_fine`: only reports that say that something was not."""
+    sites: list[str] = Field(default=["*"], min_length=1)
+    """Shell patterns."""
+
+    days: int = Field(default=7, ge=1, le=366)
+    """Only reports of so many last days: a backfill of years is no news."""
+
+    def wants(self, site: str, verdict: str, age: timedelta) -> bool:
+        """`age`: from the beginning of the day that it is about."""
+        ours = any(fnmatchcase(site, each) for each in self.sites)
+        return ours and (self.when == "always" or verdict != "fine") and age <= timedelta(days=self.days + 1)
+
+
+class MailRecipient(Recipient):
+    kind: Literal["mail"]
+    """The headline, two charts and the PDF, through the SMTP server of `mail`."""
+    to: list[Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\\\[\]]{1,64}@[^\s@<>,;:\"()\\\[\]]{1,180}$")]] = Field(
+        min_length=1, max_length=50
+    )
+
+
+class FolderRecipient(Recipient):
+    kind: Literal["folder"]
+    """Page and PDF as files, there when they are whole: a share, or what something else uploads."""
+    folder: Path
+    """A relative path starts in the data folder."""
+
+
+class WebhookRecipient(Recipient):
+    kind: Literal["webhook"]
+    """A signed POST of JSON: what the report says, not its pictures."""
+    url: str
+    """http or https, without a password in it."""
+    secret: Slug
+    """The secret with the key of the signature."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_web(cls, url: str) -> str:
+        return _web(url)
+
+
+AnyRecipient = Annotated[MailRecipient | FolderRecipient | WebhookRecipient, Field(discriminator="kind")]
 
 
 def checked(targets: Sequence[Target], brokers: str, ours: Collection[str]) -> None:

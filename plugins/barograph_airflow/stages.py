@@ -58,9 +58,14 @@ def settle(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
 
 
 def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
-    from barograph.reports.publish import report
+    from barograph.reports.delivery import deliver
+    from barograph.reports.publish import find, report
+    from barograph.state.engine import connect
 
     made = report(settings, _site(settings, local["site"]), date.fromisoformat(local["day"]))
+    # When it really runs: a backfill's reports of last year are no news, whatever its intervals say.
+    at = getattr(context["dag_run"], "start_date", None) or horizon_of(context)
+    took = deliver(settings, find(settings, made.site, made.day), connect(settings), at)
     return {
         "site": made.site,
         "day": made.day.isoformat(),
@@ -68,6 +73,7 @@ def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
         "changed": made.changed,
         "verdict": made.verdict,
         "headline": made.headline,
+        "delivered_to": took,
     }
 
 

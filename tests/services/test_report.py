@@ -15,7 +15,7 @@ from barograph.errors import ReportError, WriterBusy
 from barograph.registry import Device, Point
 from barograph.reports.catalogue import SqlCatalogue
 from barograph.reports.publish import report
-from barograph.state import signoffs, tables
+from barograph.state import deliveries, signoffs, tables
 from barograph.state.engine import connect, writer_lock
 from barograph.state.tables import alarms, reports
 from barograph.testing import a_site, readings, settled_day
@@ -168,3 +168,17 @@ def test_a_signature_stands_for_one_revision_and_for_good(settings):
     finally:
         with engine.begin() as connection:
             connection.execute(delete(reports).where(reports.c.site == "signed"))
+
+
+def test_what_was_delivered_is_noted_once_for_each_recipient(settings):
+    engine = connect(settings)
+    try:
+        deliveries.note(engine, "delivered", str(DAY), 1, "owner", at(30))
+        deliveries.note(engine, "delivered", str(DAY), 1, "owner", at(31), refused="too late to say so")
+        deliveries.note(engine, "delivered", str(DAY), 1, "erp", at(30), refused="404")
+
+        assert {"owner": "", "erp": "404"} == deliveries.done(engine, "delivered", str(DAY), 1)
+        assert {} == deliveries.done(engine, "delivered", str(DAY), 2)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(delete(tables.report_deliveries))

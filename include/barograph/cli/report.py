@@ -86,6 +86,25 @@ def make(
 
 
 @app.command()
+def deliver(site: SiteName = None, day: Day = None, as_json: AsJson = False) -> None:
+    """Bring a day's report to those of `reports.deliver` who did not get this revision yet."""
+    from barograph.reports.delivery import deliver
+    from barograph.reports.publish import find
+    from barograph.state.engine import connect
+
+    settings = load_settings()
+    chosen = _site(settings, site)
+    found = find(settings, chosen.site, day.date() if day else _yesterday(chosen))
+    took = deliver(settings, found, connect(settings), datetime.now(UTC))
+    if as_json:
+        _print_json(
+            {"site": found.site, "day": found.day.isoformat(), "revision": found.revision, "delivered_to": took}
+        )
+        return
+    out.print(f"{found.site}, {found.day}: revision {found.revision} delivered to {', '.join(took) or 'nobody new'}")
+
+
+@app.command()
 def sign(
     site: SiteName = None,
     day: Day = None,

@@ -177,7 +177,7 @@ def _silences(data: ReportData) -> Iterator[tuple[timedelta, Finding]]:
 
 def _silent(where: str, gaps: tuple[Window, ...], data: ReportData) -> Finding:
     say = data.voice.say
-    if total(gaps) == data.window.length:
+    if gaps == (data.window,):
         what = say("no readings all day") if data.period.kind == "day" else say("no readings at all")
         return Finding("silent", where, what, short=f"{where}: {what}")
     length = data.voice.duration(total(gaps))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -150,12 +150,16 @@ class Growing:
     ) -> Series:
         """`missing_days` are those of which nothing was kept of it."""
         silent = [Window.local_day(day, timezone) for day in missing_days]
+        midnights = (
+            {Window.local_day(day, timezone).start for day in (*self.seen, *missing_days)} if self.length > 1 else set()
+        )
         outside = joined(self.outside, self.cadence)
+        gaps = tuple(_over_midnight([*self.gaps, *silent], midnights))
         column = window.length.total_seconds() / self.length / max(4, COLUMNS // self.length)
         return Series(
             device, self.metric, self.cadence, self.point.low, self.point.high,
             np.concatenate(self.times), np.concatenate(self.values), np.concatenate(self.flags),
-            self._statistics(window), joined([*self.gaps, *silent]), outside, self.bad, self.missing,
+            self._statistics(window), gaps, outside, self.bad, self.missing,
             max(GAP * self.cadence, 3 * column if self.length > 1 else 0.0),
             self._tally() if self.length > 1 else None,
             tuple(self.seen.values()) if self.length > 1 else (),
@@ -225,6 +229,20 @@ def _gaps(heard: Micros, window: Window, cadence: float) -> Iterator[Window]:
     edges = np.concatenate([[micros(window.start)], heard, [micros(window.end)]])
     long = np.flatnonzero(np.diff(edges) > GAP * cadence * 1e6)
     return (Window(moment(edges[place]), moment(edges[place + 1])) for place in long)
+
+
+def _over_midnight(gaps: Iterable[Window], midnights: Container[datetime]) -> Iterator[Window]:
+    """Two gaps that meet at midnight are one; where they meet else, a single reading came between them."""
+    last: Window | None = None
+    for gap in sorted(gaps):
+        if last is not None and last.end == gap.start and last.end in midnights:
+            last = Window(last.start, gap.end)
+            continue
+        if last is not None:
+            yield last
+        last = gap
+    if last is not None:
+        yield last
 
 
 def _shown(times: Micros, values: Values, usable: Flags, missing: Flags, window: Window, columns: int) -> Micros:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -48,6 +50,11 @@ def page(contents: Contents, own: Path | None = None) -> bytes:
             raise
         raise ReportError(f"A template of {own} cannot be used: {error!r}. docs/report.md.") from error
     return text.encode("utf-8", "replace")
+
+
+def mail_page(title: str, said: Mapping[str, Any], pictures: Sequence[str]) -> str:
+    """The body of a mail about a published report: `said` is its report.json, `pictures` are what `cid:` names."""
+    return _environment(None).get_template("mail.html").render(title=title, said=said, pictures=pictures)
 
 
 def _environment(own: Path | None) -> Environment:

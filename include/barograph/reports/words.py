@@ -102,7 +102,7 @@ class Voice:
         """`47 min`, `1 h 12 min`, `35 s`, `3 d 4 h`."""
         seconds = round(length.total_seconds())
         if seconds < 60:
-            return self.say("{number} s", number=seconds)
+            return self.say("{number} s", number=seconds).replace(" ", NARROW)
         minutes = round(seconds / 60)
         days, hours, minutes = minutes // 1440, minutes % 1440 // 60, minutes % 60
         if days < 2:
@@ -110,7 +110,7 @@ class Voice:
         parts = [self.say("{number} d", number=days)] * bool(days)
         parts += [self.say("{number} h", number=hours)] * bool(hours)
         parts += [self.say("{number} min", number=minutes)] * bool(minutes and not days)
-        return " ".join(parts)
+        return " ".join(part.replace(" ", NARROW) for part in parts)
 
     def clock(self, moment: datetime) -> str:
         """A local time; with its date where that is not the page's, with its zone where the clocks change that day."""

@@ -149,6 +149,17 @@ signoffs = Table(
 )
 Index("signoffs_by_day", signoffs.c.site, signoffs.c.day)
 
+report_deliveries = Table(
+    "report_deliveries",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("day", String, primary_key=True, comment="as in reports"),
+    Column("revision", Integer, primary_key=True),
+    Column("recipient", String, primary_key=True, comment="reports.deliver: name"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("refused", String, nullable=False, server_default="", comment="why it will never get it"),
+)
+
 stale_days = Table(
     "stale_days",
     metadata,

@@ -48,12 +48,12 @@ class WebhookSender:
 
     def send(self, parcel: Parcel) -> None:
         for identity, body in posts(parcel):
-            self._post(identity, body)
+            self.post(identity, body)
 
     def close(self) -> None:
         self._client.close()
 
-    def _post(self, identity: str, body: bytes) -> None:
+    def post(self, identity: str, body: bytes) -> None:
         headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",

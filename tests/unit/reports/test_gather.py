@@ -323,3 +323,12 @@ def test_a_unit_that_nobody_knows_is_refused(tmp_path):
 
     with pytest.raises(SettingsError, match=r"reports\.units"):
         gather(Archive(str(tmp_path)), SITE, TODAY, units={"°C": "bananas"})
+
+
+def test_a_reading_between_two_gaps_keeps_them_apart(tmp_path):
+    """Joined, they would say that nothing was heard all day."""
+    rows = [row for row in readings("fridge-1", "temperature", WINDOW, 5.0, 600) if row["time"] == at(12)]
+
+    (device,) = gathered(tmp_path, rows).devices
+
+    assert (Window(at(0), at(12)), Window(at(12), at(24))) == device.series[0].gaps
