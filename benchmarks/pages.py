@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,12 +27,19 @@ from tests.unit.airflow.visitors import visit  # noqa: E402
 
 from barograph.live.now import Snapshot  # noqa: E402
 from barograph.settings import load_settings  # noqa: E402
+from barograph_airflow.links import device_id  # noqa: E402
 from barograph_airflow.ui import live  # noqa: E402
 from barograph_airflow.ui.app import create_app  # noqa: E402
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROUNDS = 60
-PAGES = {"not fine": "/now", "400 rows": "/now?show=all", "news": "/now/news?since={}"}
+PAGES = {
+    "not fine": "/now",
+    "400 rows": "/now?show=all",
+    "news": "/now/news?since={}",
+    "devices": "/devices",
+    "device": f"/devices/{device_id('demo', 'device-00007')}",
+}
 
 
 def main() -> None:
@@ -45,23 +53,29 @@ def main() -> None:
         return a_shop(devices, at, spoke=lambda device: device % 6 == at.second // 5 % 6)
 
     create_auth_manager().init()
+    settings = load_settings(Path(tempfile.mkdtemp()))
+    (settings.sites_folder / "demo").mkdir(parents=True)
+    (settings.sites_folder / "demo" / "site.yaml").write_text("site: demo\nname: Demo\n")
     watch = live.Watch(look, lambda: beat[0])
-    client = visit(create_app(load_settings(Path("/nonexistent")), lambda: beat[0], watch), "viewer")
+    client = visit(create_app(settings, lambda: beat[0], watch), "viewer")
     measured: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
     size: dict[str, int] = {}
     for _ in range(ROUNDS):
         beat[0] += live.KEPT
         for name, address in PAGES.items():
             seen = watch.now()
             assert seen
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             answer = client.get(address.format(max(1, seen.number - 1)))
             measured.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
+            cpu.setdefault(name, []).append((time.process_time() - busy) * 1e3)
             assert answer.status_code == 200, answer.text
             size[name] = len(answer.content)
     for name, took in measured.items():
         p50, p95 = np.percentile(took, [50, 95])
-        sys.stdout.write(f"{name:10} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {math.ceil(size[name] / 1000):5} kB\n")
+        times = f"p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   CPU {np.median(cpu[name]):6.1f} ms"
+        sys.stdout.write(f"{name:10} {times}   {math.ceil(size[name] / 1000):5} kB\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from barograph_airflow.ui import drawing
 from barograph_airflow.ui.chart import draw
 from barograph_airflow.ui.errors import NotHere, Refused
 from barograph_airflow.ui.live import Watch
-from barograph_airflow.ui.now import BADGES, WORDS
+from barograph_airflow.ui.now import BADGES, MOST, WORDS
 from barograph_airflow.ui.pages import Pages
 
 RANGES = {
@@ -90,7 +90,7 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
     def devices(request: Request, q: str = "") -> HTMLResponse:
         asked = q.casefold().split()
         found = [one for one in _all(watch, sites) if all(word in _text(one) for word in asked)]
-        return pages.show(request, "devices.html", found=found, q=q, at=pages.clock(), **facts)
+        return pages.show(request, "devices.html", found=found[:MOST], total=len(found), q=q, at=pages.clock(), **facts)
 
     @router.get("/devices/{key}", name="device")
     def device(
