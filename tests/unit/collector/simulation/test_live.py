@@ -140,7 +140,7 @@ def test_a_device_that_is_asked_answers(tmp_path, world):
         poll={**POLL, "devices": {"cold": "01", "warm": "02"}},
     )
 
-    assert eventually(lambda: len(running.frames) > 8)
+    assert eventually(lambda: len(running.frames) > 8, within=30)
     assert {"cold-1", "warm-2"} == {frame["device"] for frame in running.frames}
     assert 0 == running.line.counters.timeouts
     assert all(frame["values"].keys() == {"register_0", "register_1"} for frame in running.frames)
