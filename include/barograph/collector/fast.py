@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from barograph import documents
 from barograph.collector.alarm_store import AlarmStore
 from barograph.collector.events import Tell, told
 from barograph.errors import DocumentError
@@ -27,7 +26,7 @@ from barograph.points import Calibration, Point
 from barograph.readings import FAIL, GOOD, MISSING, Frame, Value
 from barograph.registry import Site
 from barograph.rules.book import FILE, Rules
-from barograph.rules.checking import read_checked, valid
+from barograph.rules.checking import in_force_instead, read_checked, valid
 from barograph.rules.judge import Fold
 from barograph.rules.kinds.silence import Missing
 from barograph.rules.kinds.single import Limit
@@ -203,15 +202,8 @@ def books(folder: Path, sites: Iterable[Site], store: AlarmStore, tell: Tell = t
             if store.kept(name) != text:
                 store.keep({name: text})
         except DocumentError as error:
-            last = store.kept(name)
-            tell(
-                "bad_rules",
-                "error",
-                site=site.site,
-                reason=str(error),
-                in_force="the last good ones" if last else "none",
-            )
-            found[site.site] = documents.validated(documents.parse(path, last), Rules) if last else Rules()
+            found[site.site], instead = in_force_instead(path, store.kept(name))
+            tell("bad_rules", "error", site=site.site, reason=str(error), in_force=instead)
     return found
 
 

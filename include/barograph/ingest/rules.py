@@ -9,11 +9,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Engine
 
-from barograph import documents
 from barograph.errors import DocumentError
 from barograph.registry import Site
 from barograph.rules.book import FILE, Rules
-from barograph.rules.checking import read_checked
+from barograph.rules.checking import in_force_instead, read_checked
 from barograph.rules.watches import Watches
 from barograph.settings import Settings
 from barograph.state import books
@@ -41,7 +40,8 @@ def in_force(path: Path, site: Site, engine: Engine, horizon: datetime) -> Rules
         rules, text = read_checked(path, site)
     except DocumentError as error:
         last = books.newest(engine, site.site)
-        log.error("bad_rules", site=site.site, mistakes=str(error).splitlines(), in_force=last and last.version)
-        return Rules() if last is None else documents.validated(documents.parse(path, last.text), Rules)
+        instead, name = in_force_instead(path, last and last.text)
+        log.error("bad_rules", site=site.site, mistakes=str(error).splitlines(), in_force=name)
+        return instead
     books.keep(engine, site.site, text, horizon)
     return rules

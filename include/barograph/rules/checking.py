@@ -5,6 +5,7 @@ A mistake is what would not work: such a file does not come into force. A note i
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -86,8 +87,10 @@ def _metric(said: Said, place: Place, rule: Rule, there: Collection[str]) -> boo
     graced = [((*place, "grace", n, "after"), each.after) for n, each in enumerate(rule.grace)]
     for where, name in [((*place, "metric"), rule.metric), *graced]:
         if name not in there and name not in (FRAMES, "power_on") and known(name) is None and rule.kind != "score":
-            what = f"{name} is measured nowhere: it is no known metric, no point and in no format."
-            said.mistakes.append((where, f"{what}{near(name, [*there, *BY_NAME])}"))
+            hint = near(name, [*there, *BY_NAME])
+            what = f"{name} is measured nowhere: it is no known metric, no point and in no format.{hint}"
+            # A name like no other may be of somebody who sends to Kafka by himself.
+            (said.mistakes if hint else said.notes).append((where, what))
     return len(said.mistakes) > before
 
 
@@ -142,6 +145,19 @@ def read_checked(path: Path, site: Site) -> tuple[Rules, str]:
     if said.mistakes or rules is None:
         raise DocumentError("\n".join(said.mistakes))
     return rules, path.read_text(encoding="utf-8")
+
+
+def in_force_instead(path: Path, last: str | None) -> tuple[Rules, str]:
+    """What judges while a file has mistakes, and its name: the text that was good last, else what stands of it."""
+    with contextlib.suppress(DocumentError):
+        if last is not None:
+            return documents.validated(documents.parse(path, last), Rules), "the last good rules"
+    try:
+        rules, _ = those_that_stand(documents.load(path).data)
+    except DocumentError:
+        return Rules(), "none"
+    whole = [rule for rule in rules.rules if not list(rules.unknown_hours(rule))]
+    return rules.model_copy(update={"rules": whole}), f"the {len(whole)} rules that have no mistake of their own"
 
 
 class Listing(NamedTuple):

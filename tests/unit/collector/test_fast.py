@@ -162,7 +162,7 @@ def test_a_file_with_mistakes_leaves_the_last_good_rules_in_force(opened, tmp_pa
     kept = books(tmp_path, [site], store, lambda event, *_, **facts: told.append((event, facts["in_force"])))
 
     assert good == kept
-    assert [("bad_rules", "the last good ones")] == told
+    assert [("bad_rules", "the last good rules")] == told
 
 
 def test_edited_rules_hold_from_the_next_frame_on(opened):

@@ -1,9 +1,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -284,3 +286,30 @@ def test_a_simulated_port_is_collected_like_any_other(settings):
     assert len(sent) > 10
     assert [each for each in sent if each not in [frame["values"] for frame in broker.frames()]] == []
     assert len(broker.frames()) == len(broker.identities())
+
+
+def test_an_alarm_is_on_the_disk_with_the_broker_down_and_is_handed_over_once_it_is_up(tmp_path, settings):
+    """The fridge does not wait for the network."""
+    rules = settings.sites_folder / "shop" / "rules.yaml"
+    rules.write_text("rules: [{rule: warm, metric: temperature, above: 8}]")
+    board, broker = Board(tmp_path / "run/ports/p1"), Broker()
+    broker.up = False
+    running = Collecting(settings, broker)
+    assert eventually(lambda: (found := collector.status(settings)) and found.ports["p1"].connected)
+    board.say(b'{"device":"fridge","temperature":9}\n')
+
+    def alarms():
+        with closing(sqlite3.connect(settings.path("spool", "alarms.db"))) as store:
+            return [json.loads(content)["transition"] for (content,) in store.execute("select content from events")]
+
+    assert eventually(lambda: alarms() == ["opened"])
+    board.say(b'{"device":"fridge","temperature":4}\n')
+    assert eventually(lambda: alarms() == ["opened", "cleared"])
+    broker.up = True
+
+    def told(broker):
+        return [json.loads(message.value)["transition"] for message in broker.log if message.topic == "alarms-fast"]
+
+    assert eventually(lambda: told(broker) == ["opened", "cleared"])
+    running.close()
+    board.unplug()
