@@ -132,7 +132,7 @@ class Fold:
         memory = before._replace(last=reading.time, place=(reading.device, reading.metric))
         note, measure, event = NO_MORE, None, None
         if rule is not None:
-            memory = _graced(watch, rule, memory, reading)
+            memory = _graced(watch, rule, memory.under(rule.rule.shape), reading)
             note = _discounted(watch, rule, memory, reading)
             if not note:
                 memory, measure, change = _counted(rule, memory, reading)
@@ -166,6 +166,7 @@ class Fold:
                     return memory
                 memory = _rested(following, memory, following.since)
                 continue
+            memory = memory.under(rule.rule.shape)
             due = rule.rule.due(memory.kind, waiting(rule.rule, memory.life), rule)
             end = rule.end(memory.last) if memory.life.stirred else rule.until if due else EVER
             if min(end, due.at if due else EVER) >= until:
@@ -204,7 +205,9 @@ class Fold:
                 began = since if memory is None else memory.began
                 if began is not None:
                     began = max(began, watch.versions[0].since)
-                    self._memories[watch.key] = Memory(began, kind=[began, None], began=began)
+                    self._memories[watch.key] = Memory(
+                        began, kind=[began, None], began=began, shape=watch.versions[0].rule.shape
+                    )
 
     def _forget(self, key: Key, memory: Memory, silence: int) -> None:
         """A rule that is gone has no alarms."""
@@ -236,11 +239,12 @@ class Fold:
 def _counted(rule: Bound, memory: Memory, reading: Judged) -> tuple[Memory, float | None, Change | None]:
     """A reading that counts: what its kind makes of it, and what that means for the alarm."""
     kind, measure = rule.rule.measured(memory.kind, reading, rule)
+    memory = memory._replace(kind=kind, shape=None if kind is None else rule.rule.shape)
     if measure is None:
-        return memory._replace(kind=kind), None, None
+        return memory, None, None
     broken = memory.heard is not None and reading.time - memory.heard > rule.gap
     life, change = lived(memory.life, rule.rule.bands, reading.time, measure, broken=broken)
-    return memory._replace(kind=kind, life=life, heard=reading.time), measure, change
+    return memory._replace(life=life, heard=reading.time), measure, change
 
 
 def _discounted(watch: Watch, rule: Bound, memory: Memory, reading: Judged) -> str:

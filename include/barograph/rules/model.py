@@ -170,6 +170,12 @@ class Rule(Threshold):
         said = self.model_dump_json(exclude_defaults=True)
         return hashlib.sha256(f"{self.kind} {said}".encode()).hexdigest()[:12]
 
+    @cached_property
+    def shape(self) -> str:
+        """What its memory looks like: under a rule that was edited to be of another one, it says nothing."""
+        told = [getattr(self, name) for name in ("period", "of", "over", "reference") if hasattr(self, name)]
+        return " ".join(map(str, [self.kind, *told]))
+
     @property
     def limit(self) -> float | None:
         """The limit of its first level, for people."""

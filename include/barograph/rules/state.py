@@ -46,6 +46,12 @@ class Memory(NamedTuple):
     boot: str | None = None
     began: int | None = None
     """From when on a device is missed that was never heard."""
+    shape: str | None = None
+    """Of the rule whose kind remembers something."""
+
+    def under(self, shape: str) -> Memory:
+        """The same for a rule: what another kind remembered is forgotten."""
+        return self if self.kind is None or self.shape == shape else self._replace(kind=None, shape=None)
 
     def is_news(self, reading: Judged) -> bool:
         return (reading.time, reading.device, reading.metric) > (self.last, *self.place)
@@ -126,8 +132,8 @@ def _of_before(stored: list[dict[str, Any]]) -> State:
     return State(None, seen, memories)
 
 
-USUAL = (None, 0, None, NEVER, (), None, None)
-"""What is not written where it stands at the end: heard, life, kind, grace, doors, boot, began."""
+USUAL = (None, 0, None, NEVER, (), None, None, None)
+"""What is not written where it stands at the end: heard, life, kind, grace, doors, boot, began, shape."""
 
 
 def _listed(memory: Memory) -> list[Any]:
@@ -141,6 +147,7 @@ def _listed(memory: Memory) -> list[Any]:
         memory.doors,
         memory.boot,
         memory.began,
+        memory.shape,
     ]
     while facts and facts[-1] == USUAL[len(facts) - 1]:
         facts.pop()
@@ -149,8 +156,8 @@ def _listed(memory: Memory) -> list[Any]:
 
 def _memory(last: int, place: list[str], *facts: Any) -> Memory:
     usual: tuple[Any, ...] = USUAL[len(facts) :]
-    heard, life, kind, grace, doors, boot, began = (*facts, *usual)
+    heard, life, kind, grace, doors, boot, began, shape = (*facts, *usual)
     if life:
         opened, started, worst, level, *holds = life
         life = Life(tuple(Hold(*hold) for hold in holds), opened, started, worst, level)
-    return Memory(last, (place[0], place[1]), heard, life or QUIET, kind, grace, tuple(doors), boot, began)
+    return Memory(last, (place[0], place[1]), heard, life or QUIET, kind, grace, tuple(doors), boot, began, shape)

@@ -91,3 +91,25 @@ def test_what_is_stored_is_what_was_known(readings):
     state, _ = judge(State(), readings, watches(*RULES), END + SECOND)
 
     assert state == unpacked(packed(state))
+
+
+EDITED = [
+    {"rule": "x", "kind": "rate", "metric": "temperature", "above": 1},
+    {"rule": "x", "kind": "cumulative", "metric": "temperature", "above": 8, "least": 60, "period": 600},
+    {"rule": "x", "kind": "mkt", "metric": "temperature", "above": 8, "period": 600, "coverage": 0.1},
+    {"rule": "x", "kind": "mkt", "metric": "temperature", "above": 8, "period": 86_400},
+    {"rule": "x", "kind": "n_of_m", "metric": "temperature", "above": 8, "least": 2, "of": 3},
+    {"rule": "x", "kind": "quality", "metric": "temperature", "least": 0.5, "readings": 2},
+    {"rule": "x", "kind": "deviation", "metric": "temperature", "reference": "neighbours", "outside": [-1, 1]},
+    {"rule": "x", "kind": "missing", "metric": "temperature", "least": 60},
+    {"rule": "x", "metric": "temperature", "above": 8},
+]
+
+
+@given(readings=READINGS, before=st.sampled_from(EDITED), after=st.sampled_from(EDITED))
+def test_a_rule_that_becomes_one_of_another_kind_begins_anew(readings, before, after):
+    """Somebody edits the file while the shop is open: nothing breaks, and what was remembered misleads nobody."""
+    half = sorted(readings)[: len(readings) // 2]
+    state, _ = judge(State(), half, watches(before), at(300))
+
+    judge(unpacked(packed(state)), readings, watches(after), END)
