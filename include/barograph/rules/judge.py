@@ -204,10 +204,10 @@ class Fold:
             if watch.versions and (memory is None or memory.last == NEVER):
                 began = since if memory is None else memory.began
                 if began is not None:
-                    began = max(began, watch.versions[0].since)
-                    self._memories[watch.key] = Memory(
-                        began, kind=[began, None], began=began, shape=watch.versions[0].rule.shape
-                    )
+                    first = watch.versions[0]
+                    began = max(began, first.since)
+                    memory = Memory(began, kind=[began, None], began=began, shape=first.rule.shape)
+                    self._memories[watch.key] = memory
 
     def _forget(self, key: Key, memory: Memory, silence: int) -> None:
         """A rule that is gone has no alarms."""
@@ -282,7 +282,8 @@ def _graced(watch: Watch, rule: Bound, memory: Memory, reading: Judged) -> Memor
 
 def _rested(rule: Bound, memory: Memory, at: int) -> Memory:
     """Nothing is under way any more, and silence counts from now on."""
-    return memory.passed(at)._replace(life=QUIET, kind=rule.rule.rested(memory.kind, at))
+    kind = rule.rule.rested(memory.kind, at)
+    return memory.passed(at)._replace(life=QUIET, kind=kind, shape=None if kind is None else rule.rule.shape)
 
 
 def _event(
