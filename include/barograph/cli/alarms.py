@@ -326,11 +326,9 @@ def escape(text: str) -> str:
 
 
 def _measured(alarm: Any) -> str:
-    if alarm["kind"] == "missing" and alarm["value"] is not None:
-        return f"silent for {_lasted(timedelta(seconds=alarm['value']))}"
-    value = "" if alarm["value"] is None else f" {alarm['value']:.4g}"
-    limit = "" if alarm["limit"] is None else f", limit {alarm['limit']:.4g}"
-    return f"{alarm['metric']}{value}{limit}"
+    from barograph.notify.words import found
+
+    return found(alarm)
 
 
 def _severity(severity: str) -> str:

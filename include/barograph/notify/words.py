@@ -99,6 +99,14 @@ def measure(alarm: Mapping[str, Any], language: Language) -> str:
     return what[:1].upper() + what[1:] if alarm["kind"] == "missing" else f"{label}, {what}"
 
 
+def found(alarm: Mapping[str, Any], language: Language = "en") -> str:
+    """What a row of `alarms` is about, on one line: `Temperature 11.3 °C, limit 8 °C`, `Silence 6 min, limit 5 min`."""
+    row = {**alarm, "metric_label": metric(alarm["metric"]).label, "code": (alarm["thresholds"] or {}).get("code")}
+    said = [measure(row, language)] + ([measured(row, row["value"], language)] if row["value"] is not None else [])
+    limit = [] if row["limit"] is None else [f"{words(language).limit} {measured(row, row['limit'], language)}"]
+    return ", ".join([" ".join(said), *limit])
+
+
 def measured(alarm: Mapping[str, Any], value: float | None, language: Language) -> str:
     """A value of the alarm's kind, with its unit."""
     if value is None:

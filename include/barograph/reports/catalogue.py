@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from barograph.errors import ServiceUnavailable
 from barograph.reports.data import Alarm
+from barograph.rules.excursion import limits_of
 from barograph.settings import Settings
 from barograph.state import handling, signoffs, stale
 from barograph.state.engine import connect, writer_lock
@@ -144,4 +145,7 @@ def _alarm(row: Mapping[str, Any], now: Standing) -> Alarm:
         state=now.state,
         acknowledged=now.acknowledged.who if now.acknowledged else "",
         acknowledged_at=now.acknowledged.at if now.acknowledged else None,
+        waited=now.time_to_acknowledge.total_seconds() if now.time_to_acknowledge is not None else None,
+        low=(limits := limits_of(row)).low,
+        high=limits.high,
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from barograph.reports.changes import Since
-from barograph.reports.data import Alarm, DeviceDay, ReportData, Series, total
+from barograph.reports.data import GAP, Alarm, DeviceDay, ReportData, Series, micros, total
 from barograph.reports.drawing import Picture
 from barograph.reports.findings import LIMITED, Findings, acknowledged, beyond, metric_of
 from barograph.reports.gallery import interesting, metrics_of
 from barograph.reports.words import EN_DASH, count, limits, number, quantity, share, zone_name
+from barograph.rules.excursion import Limits, excursion
 
 MARKS = {"fine": "✓", "events": "!", "incomplete": "…", "empty": "∅"}
 
@@ -312,14 +313,32 @@ def _alarm(data: ReportData, alarm: Alarm) -> AlarmRow:
         when=when,
         lasted=voice.duration(during.length),
         worst=quantity(alarm.value, metric_of(data, alarm)),
-        note=" · ".join(filter(None, [alarm.message, history])),
+        note=" · ".join(filter(None, [alarm.message, _cost(data, alarm), history])),
         seen=_seen(data, alarm),
     )
 
 
+def _cost(data: ReportData, alarm: Alarm) -> str:
+    """What the excursion cost: the area beyond the limit; nothing where the rule has no limit of the value."""
+    device, bounds = data.device(alarm.device), Limits(alarm.low, alarm.high)
+    series = next((one for one in device.series if one.metric.name == alarm.metric), None) if device else None
+    if series is None or not bounds:
+        return ""
+    start, end = (micros(edge) for edge in (alarm.span(data.window).start, alarm.span(data.window).end))
+    during = series.usable & (series.times >= start) & (series.times < end)
+    cost = excursion(series.times[during], series.values[during], bounds, GAP * series.cadence)
+    area = f"{cost.area:.3g} {series.metric.unit}·h".replace(" ·", " ")
+    return data.voice.say("{area} beyond the limit", area=area) if cost.area else ""
+
+
 def _seen(data: ReportData, alarm: Alarm) -> str:
     if alarm.acknowledged and alarm.acknowledged_at:
-        return f"{alarm.acknowledged}, {data.voice.clock(alarm.acknowledged_at)}"
+        seen = f"{alarm.acknowledged}, {data.voice.clock(alarm.acknowledged_at)}"
+        if alarm.waited is None:
+            return seen
+        return data.voice.say(
+            "{seen}, after {length}", seen=seen, length=data.voice.duration(timedelta(seconds=alarm.waited))
+        )
     return acknowledged(data, alarm)
 
 

@@ -172,6 +172,11 @@ class Alarm:
     acknowledged: str = ""
     """Who said that he has seen it: outside text."""
     acknowledged_at: datetime | None = None
+    waited: float | None = None
+    """Seconds from its opening to the first acknowledgement."""
+    low: float | None = None
+    high: float | None = None
+    """The limits of the value that it was judged by, where its rule has such: the cost is counted from them."""
 
     def span(self, window: Window) -> Window:
         """Its part of the window."""

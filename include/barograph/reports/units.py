@@ -74,5 +74,5 @@ def _day(day: DayFigures, scale: Callable[[float | None], float | None]) -> DayF
 
 def _alarm(alarm: Alarm, units: Mapping[str, str]) -> Alarm:
     _, factor, offset = shown(metric(alarm.metric), units)
-    limit, value = (None if each is None else round(factor * each + offset, 9) for each in (alarm.limit, alarm.value))
-    return replace(alarm, limit=limit, value=value)
+    told = {name: getattr(alarm, name) for name in ("limit", "value", "low", "high")}
+    return replace(alarm, **{name: round(factor * one + offset, 9) for name, one in told.items() if one is not None})

@@ -55,7 +55,8 @@ def limits_of(alarm: Mapping[str, Any]) -> Limits:
     if rule.get("above") is not None or rule.get("below") is not None:
         return Limits(rule.get("below"), rule.get("above"))
     limit, value = alarm["limit"], alarm["value"]
-    if limit is None or value is None:
+    # Of kinds that count, that is how many were too many.
+    if limit is None or value is None or alarm.get("kind", "limit") not in ("limit", "score"):
         return Limits()
     return Limits(high=limit) if value >= limit else Limits(low=limit)
 

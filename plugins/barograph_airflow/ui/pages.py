@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from barograph import registry
 from barograph.errors import BarographError
+from barograph.notify.words import found
 from barograph.settings import Settings
 from barograph_airflow.links import opaque
 from barograph_airflow.ui import words
@@ -118,7 +119,7 @@ def _environment() -> Environment:
         "lasting": words.lasting,
         "seconds": words.seconds,
         "lasted": words.lasted,
-        "silence": lambda seconds: words.lasted(timedelta(seconds=seconds)),
+        "found": found,
         "moment": words.moment,
         "fact": words.fact,
     }

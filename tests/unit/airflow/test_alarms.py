@@ -93,7 +93,7 @@ def test_a_viewer_sees_what_is_wrong_and_no_buttons(app: FastAPI, shop: Any):
 
     board, one = viewer.get("/alarms").text, viewer.get("/alarms/7").text
 
-    for words in ("fridge-1", "The goods spoil.", "11.25, limit 8", "1 that nobody acknowledged"):
+    for words in ("fridge-1", "The goods spoil.", "Temperature 11.2 °C, limit 8.0 °C", "1 that nobody acknowledged"):
         assert words in board
     assert "35 min" in one
     assert "hx-post" not in one
@@ -106,7 +106,7 @@ def test_silence_of_many_is_one_alarm_that_says_how_many(app: FastAPI, shop: Any
 
     one = viewer.get("/alarms/7").text
 
-    assert "silent for 5 min 12 s" in one
+    assert "Silence 5 min 12 s" in one
     assert "999 alarms" in one
     assert "view=suppressed" in one
     assert "alarm 3" in visit_of(shop, viewer, alarm(root=3, state="suppressed", provisional=True))

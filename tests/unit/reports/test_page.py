@@ -218,6 +218,21 @@ def test_who_has_seen_an_alarm_stands_on_the_first_screen(tmp_path):
     assert "acknowledged by Ana &lt;b&gt; at 03:30" in text[: text.index("The day at a glance")]
 
 
+def test_an_alarm_says_what_it_cost_and_how_long_nobody_came(tmp_path):
+    """An hour at two degrees above the limit, less the last minute, of which nothing is known yet."""
+    rows = a_day()
+    for row in rows:
+        if row["metric"] == "temperature" and at(3) <= row["time"] <= at(4):
+            row["value"] = 10.0
+    seen = {"state": "cleared", "acknowledged": "Ana", "acknowledged_at": at(3.5), "waited": 1500.0, "high": 8.0}
+    data = gathered(tmp_path, rows, [an_alarm(at(3), at(4), **seen)])
+
+    text = html(data)
+
+    assert "1.97 °C·h beyond the limit" in text.translate(NO_BREAK)
+    assert "Ana, 03:30, after 25 min" in text
+
+
 def test_an_alarm_that_nobody_has_seen_says_so(tmp_path):
     assert "nobody acknowledged it" in html(gathered(tmp_path, a_day(), [an_alarm(at(3), at(4), state="open")]))
 

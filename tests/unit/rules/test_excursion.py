@@ -79,6 +79,8 @@ def test_a_reading_more_on_the_line_changes_nothing(values, second):
         ({"limit": 8.0, "value": 9.0, "thresholds": {"rule": {"outside": [2, 8]}}}, Limits(2, 8)),
         ({"limit": 8.0, "value": None, "thresholds": {"rule": {"below": 8.0}}}, Limits(low=8.0)),
         ({"limit": 0.5, "value": 0.9, "kind": "rate"}, Limits()),
+        ({"limit": 3.0, "value": 3.0, "kind": "n_of_m"}, Limits()),
+        ({"limit": 3.0, "value": 3.0, "kind": "n_of_m", "thresholds": {"rule": {"above": 8.0}}}, Limits(high=8.0)),
     ],
 )
 def test_the_limits_are_those_that_the_alarm_was_judged_by(facts, expected):
