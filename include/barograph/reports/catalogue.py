@@ -138,14 +138,16 @@ class SqlCatalogue:
 
 def _alarm(row: Mapping[str, Any], now: Standing) -> Alarm:
     names = ("rule", "severity", "device", "metric", "kind", "limit", "value", "started", "cleared", "historical")
+    limits = limits_of(row)
+    one_sided = (limits.low is None) != (limits.high is None)
     return Alarm(
         **{name: row[name] for name in names},
         message=row["message"],
-        above=None in (row["value"], row["limit"]) or row["value"] >= row["limit"],
+        above=limits.low is None if one_sided else None in (row["value"], row["limit"]) or row["value"] >= row["limit"],
         state=now.state,
         acknowledged=now.acknowledged.who if now.acknowledged else "",
         acknowledged_at=now.acknowledged.at if now.acknowledged else None,
         waited=now.time_to_acknowledge.total_seconds() if now.time_to_acknowledge is not None else None,
-        low=(limits := limits_of(row)).low,
+        low=limits.low,
         high=limits.high,
     )

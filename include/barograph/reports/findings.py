@@ -20,10 +20,10 @@ MANY_BAD = 0.01
 """Share of a series' readings that may be bad without a line."""
 
 Verdict = Literal["fine", "events", "incomplete", "empty"]
-VALUED = ("limit", "n_of_m", "mkt")
-"""Kinds of rules whose limit is one of the value."""
+VALUED = ("limit", "mkt")
+"""Kinds of rules whose limit is one of the value; of others it is how many readings or seconds were too many."""
 
-LIMITED = (*VALUED, "cumulative")
+LIMITED = (*VALUED, "n_of_m", "cumulative")
 """Those of which a person says that it was too much."""
 
 SEVERITIES = {"critical": 0, "major": 1, "minor": 2, "warning": 3}
