@@ -26,6 +26,8 @@ CHANGES = 1_000
 """Of alarms that are looked at in one transaction."""
 LEASE = timedelta(minutes=10)
 """Longer than any attempt takes."""
+TOGETHER = 500
+"""Alarms in one question; PostgreSQL refuses one of many thousand."""
 LOCK_SECONDS = 5
 WORDS = 500
 """Characters of an error that are remembered."""
@@ -311,8 +313,13 @@ def pending(engine: Engine) -> list[Row[Any]]:
 
 def standings(connection: Connection, about: Mapping[int, Mapping[Any, Any]], at: datetime) -> dict[int, Standing]:
     """How alarms stand for people: acknowledged, shelved, closed."""
-    done = actions_of(connection, list(about.values()))
-    return {number: standing(alarm, done[number], at) for number, alarm in about.items()}
+    found: dict[int, Standing] = {}
+    those = list(about.values())
+    for first in range(0, len(those), TOGETHER):
+        some = those[first : first + TOGETHER]
+        done = actions_of(connection, some)
+        found |= {alarm["alarm"]: standing(alarm, done[alarm["alarm"]], at) for alarm in some}
+    return found
 
 
 def _known(connection: Connection, those: Sequence[int]) -> defaultdict[int, list[Row[Any]]]:
