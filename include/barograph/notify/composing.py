@@ -17,7 +17,7 @@ from barograph.notify.news import SEVERITIES, rank
 from barograph.state.outbox import Composed, Composition
 from barograph.windows import iso
 
-Said = Literal["opened", "escalated", "reopened", "raised", "repeated", "passed", "cleared", "withdrawn"]
+Said = Literal["opened", "escalated", "reopened", "raised", "repeated", "passed", "happened", "cleared", "withdrawn"]
 
 SHOWN = 50
 """Alarms of a digest that are named; the others are counted."""
@@ -73,7 +73,8 @@ def said_of(kinds: Collection[str], alarm: Mapping[str, Any], before: bool) -> t
         return ("withdrawn", "") if before and "withdrawn" in kinds else (None, f"it was {state} before it was told")
     if state != "open":
         if not before:
-            return "passed", ""
+            # Lost messages are lost at once: that was not over before anybody heard of it.
+            return "happened" if alarm["cleared"] == alarm["opened"] else "passed", ""
         return ("cleared", "") if "cleared" in kinds else (None, "it was over")
     if before and {"cleared", "reopened"} <= set(kinds):
         kinds = set(kinds) - {"cleared", "reopened"}
@@ -132,7 +133,7 @@ def _facts(
         "references": list(earlier),
         "counts": {
             "alarms": len(entries),
-            "open": sum(not one["over"] for one in entries),
+            "open": sum(not one["over"] and one["said"] != "happened" for one in entries),
             "severities": _counted((one["severity"] for one in entries), SEVERITIES[::-1]),
             "rules": Counter(one["rule"] for one in entries).most_common(10),
             "sites": sorted({one["site_name"] for one in entries})[:10],

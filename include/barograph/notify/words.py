@@ -20,6 +20,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "raised": ("Worse", "告警升级"),
     "repeated": ("Still open", "仍未恢复"),
     "passed": ("Came and went", "已发生并恢复"),
+    "happened": ("Happened", "已发生"),
     "cleared": ("Over", "已恢复"),
     "withdrawn": ("Withdrawn", "已撤回"),
     "withdrawn_why": (

@@ -24,6 +24,7 @@ def said(rows, *alarms, **facts):
         (["opened"], {}, False, ["opened"]),
         (["opened"], {"state": "cleared", "cleared": NOON}, False, ["passed"]),
         (["opened", "cleared"], {"state": "cleared", "cleared": NOON}, False, ["passed"]),
+        (["opened"], {"state": "cleared", "cleared": NOON, "opened": NOON}, False, ["happened"]),
         (["opened"], {"state": "withdrawn"}, False, []),
         (["opened"], {"state": "suppressed"}, False, []),
         (["cleared"], {"state": "cleared", "cleared": NOON}, True, ["cleared"]),

@@ -42,6 +42,7 @@ def test_the_same_in_chinese():
     [
         ("opened", {}, {}),
         ("opened", {"state": "cleared", "cleared": NOON, "limit": None, "value": None}, {}),
+        ("opened", {"state": "cleared", "cleared": NOON, "opened": NOON}, {}),
         ("cleared", {"state": "cleared", "cleared": NOON}, {1: ["x"]}),
         ("withdrawn", {"state": "withdrawn"}, {1: ["x"]}),
         ("raised", {"severity": "critical"}, {1: ["x"]}),
