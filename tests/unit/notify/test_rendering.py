@@ -28,6 +28,21 @@ def test_a_mail_says_what_a_person_needs_at_night():
         assert "https://shop.example/barograph/alarms/1" in text
 
 
+@pytest.mark.parametrize(("kind", "state"), [("cleared", "cleared"), ("withdrawn", "withdrawn"), ("opened", "open")])
+def test_every_fact_has_a_line_of_its_own(kind, state):
+    """A template's line that ends with a tag swallows the break behind it."""
+    before = {} if kind == "opened" else {1: ["x"]}
+    ended = NOON if state == "cleared" else None
+
+    told = render(facts_of(an_alarm(state=state, cleared=ended), kind=kind, threads=before), PAGES, NOON)
+
+    lines = told.text.splitlines()
+    assert "  Site: Corner shop, cold-wall; Rule: warm" in lines
+    assert "  Temperature 9.5 °C, limit 8 °C" in lines
+    for text in (told.text, told.chat):
+        assert [f"{PAGES}/barograph/alarms/1"] == [line.strip() for line in text.splitlines() if "https" in line]
+
+
 def test_the_same_in_chinese():
     told = render(facts_of(an_alarm(), language="zh"), PAGES, NOON)
 
