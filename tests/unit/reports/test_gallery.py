@@ -3,15 +3,20 @@
 import json
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from barograph.archive import Archive
 from barograph.errors import ReportError
 from barograph.registry import Device, Point
+from barograph.reports.changes import Since
+from barograph.reports.contents import contents
 from barograph.reports.drawing import pictures
+from barograph.reports.findings import judge
 from barograph.reports.gallery import CHARTS, DETAILED, MOST_DEVICES, chart_name, charts, jobs, look
 from barograph.reports.gather import gather
+from barograph.reports.page import page
 from barograph.reports.periods import Period
 from barograph.testing import a_site, an_alarm, readings, settled_day
 from barograph.windows import Window
@@ -122,3 +127,25 @@ def test_file_names_of_charts_are_plain_and_apart(tmp_path):
     assert all(re.fullmatch(r"charts/[a-z0-9-]{3,150}", file) for file in files)
     assert {chart_name(series) for series in data.series if series.statistics.count} <= set(files)
     assert json.dumps(files)
+
+
+def test_the_worked_example_of_the_documentation_works(tmp_path, folder):
+    """Chart and template, as docs/report.md prints them."""
+    text = (Path(__file__).parents[3] / "docs/report.md").read_text()
+    chart, template = (re.search(rf"```{kind}\n(.*?)```", text, re.S)[1] for kind in ("python", "html"))
+    (folder / "charts/humidity_band.py").write_text(chart)
+    (folder / "headline.html").write_text(template)
+    devices = [
+        Device(device=f"room-{place}", zone="rooms", cadence=1800, points={"humidity": Point()}) for place in (1, 2)
+    ]
+    site = a_site(*devices)
+    rows = [row for place, device in enumerate(devices)
+            for row in readings(device.device, "humidity", WINDOW, 40.0 + place, 1800)]  # fmt: skip
+    settled_day(tmp_path, site, DAY, rows)
+    data = gather(Archive(str(tmp_path)), site, Period.of("day", DAY))
+
+    drawn = list(pictures(list(jobs(data, charts(folder))), folder))
+    html = page(contents(data, judge(data), drawn, {}, 1, Since()), folder).decode()
+
+    assert 1 == sum(picture.job.chart == "humidity_band" for picture in drawn)
+    assert html.index("Bakery Miller") < html.index('class="verdict')
