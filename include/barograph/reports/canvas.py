@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,10 +81,13 @@ IDS = re.compile(rb"(\bid=\"|url\(#|xlink:href=\"#)")
 DIGITS = re.compile(rb"(\d\.\d\d)\d+")
 
 
+_one_at_a_time = threading.RLock()
+
+
 @contextmanager
 def style() -> Iterator[None]:
-    """Our look, whatever the user's matplotlibrc says. Draw and write inside of it."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    """Our look, whatever the user's matplotlibrc says. Draw and write inside of it: one thread at a time can."""
+    with _one_at_a_time, matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*missing from font")
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # a font without a bold face
         matplotlib.rcdefaults()

@@ -84,8 +84,15 @@ def summaries(data: ReportData) -> Iterator[dict[str, Any]]:
                 "gaps": len(series.gaps),
                 "gap_seconds": total(series.gaps).total_seconds(),
                 "chart": chart_name(series) if data.rows else None,
+                "hours": _hours(data, series),
                 "days": [{name: _plain(fact) for name, fact in asdict(day).items()} for day in series.days],
             }
+
+
+def _hours(data: ReportData, series: Series) -> list[list[float | None]]:
+    """The mean of each local hour, a row for each day of the report; None where nothing was measured."""
+    own = series.hours[-len(data.period) :].tolist()
+    return [[None if cell != cell else cell for cell in row] for row in own]
 
 
 def inputs(data: ReportData) -> dict[str, Any]:

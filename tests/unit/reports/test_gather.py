@@ -332,3 +332,31 @@ def test_a_reading_between_two_gaps_keeps_them_apart(tmp_path):
     (device,) = gathered(tmp_path, rows).devices
 
     assert (Window(at(0), at(12)), Window(at(12), at(24))) == device.series[0].gaps
+
+
+def test_how_late_readings_came_is_counted_from_the_record(tmp_path):
+    """Half within a second, one of twenty after an hour: late; what other sites sent counts for them."""
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    settled_day(tmp_path, SITE, DAY, readings("fridge-1", "temperature", WINDOW, 5.0, 600))
+    times = [at(place / 10) for place in range(100)]
+    delays = [timedelta(seconds=3700 if place % 20 == 0 else 1 if place % 2 else 20) for place in range(100)]
+    kind = pa.timestamp("us", "UTC")
+    rows = {
+        "device": ["fridge-1"] * 100 + ["elsewhere"],
+        "time": pa.array([*times, at(1)], kind),
+        "published": pa.array([*map(sum_of, times, delays), at(9)], kind),
+        "day": [time.date() for time in [*times, at(1)]],
+    }
+    write_deltalake(f"{tmp_path}/record/readings", pa.table(rows), partition_by=["day"])
+
+    arrivals = gather(Archive(str(tmp_path)), SITE, TODAY).quality.arrivals
+
+    assert (100, 5, 3700.0) == (arrivals.count, arrivals.late, arrivals.longest)
+    assert 1.0 <= arrivals.half <= 1.07
+    assert 20.0 <= arrivals.most <= 21.4
+
+
+def sum_of(time, delay):
+    return time + delay

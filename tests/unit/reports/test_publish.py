@@ -253,6 +253,7 @@ def test_the_manifest_vouches_for_every_file(settings):
     assert {name: digest(content) for name, content in written.items()} == said["files"]
     assert (made.fingerprint, 1, "fine") == (said["fingerprint"], said["revision"], said["verdict"])
     assert {"read": 24, "stored": 24, "duplicate": 0, "rejected": 0} == said["ledger"]
+    assert [[5.0] * 24] == said["series"][0]["hours"]
 
 
 @pytest.mark.parametrize(("day", "offsets"), [(date(2026, 3, 29), ["+01:00", "+02:00"]), (DAY, ["+02:00"])])
