@@ -22,10 +22,14 @@ from barograph.reports.canvas import (
 )
 from barograph.reports.data import GAP, Micros, Series, Values, micros
 from barograph.reports.view import View, extent
+from barograph.reports.words import quantity
 from barograph.windows import Window
 
 COLUMNS = 420
 """Most pixel columns of a curve; each keeps its lowest and its highest value."""
+
+NAMED = 3
+"""Alarms of a chart whose worst value is written on it: the longest."""
 
 MOST_GAPS = 300
 """More bands than this on one chart cannot be told apart."""
@@ -47,6 +51,11 @@ def line(view: View) -> Figure:
         least = (window.length / timedelta(hours=1)) / 600
         axes.plot([start, max(end, start + least)], [1, 1], color=ALARM, linewidth=4, solid_capstyle="butt",
                   transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
+    for alarm in sorted(view.alarms, key=lambda alarm: alarm.span(window).length)[-NAMED:]:
+        if alarm.value is not None:
+            middle = sum(hours_of(alarm.span(window), window)) / 2
+            axes.text(middle, 0.97, quantity(alarm.value, series.metric), color=ALARM, fontsize=7.5, ha="center",
+                      va="top", transform=axes.get_xaxis_transform(), gid="worst")  # fmt: skip
     usable = series.usable
     times, values = thinned(series.times[usable], series.values[usable], series.breaks or GAP * series.cadence, window)
     steps = "steps-post" if series.binary else "default"

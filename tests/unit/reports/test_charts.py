@@ -104,6 +104,15 @@ def test_alarms_are_spans(tmp_path):
     assert (3.0, 1.5) == (span.get_x(), span.get_width())
 
 
+def test_the_worst_value_of_an_alarm_stands_on_it(tmp_path):
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 12.5 if at(3) <= t < at(4) else 4.0, 60)
+    data = gathered(tmp_path, rows, alarms=[an_alarm(at(3), at(4))])
+
+    (text,) = [text for text in drawn(data, data.alarms).axes[0].texts if text.get_gid() == "worst"]
+
+    assert ("12.5\N{NARROW NO-BREAK SPACE}°C", 3.5) == (text.get_text(), text.get_position()[0])
+
+
 def test_bad_readings_are_marks_and_do_not_stretch_the_chart(tmp_path):
     """A sensor that says -127 for a minute must not flatten the day."""
     rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
