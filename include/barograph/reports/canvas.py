@@ -56,6 +56,7 @@ STYLE = {
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a device may be called $x^2$
+    "axes.facecolor": "none",  # a dark page would make a black hole of a white one
     "axes.edgecolor": HAIR,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
@@ -128,7 +129,7 @@ class Frame:
     def __init__(self, voice: Voice) -> None:
         self.voice = voice
         self.figure = Figure(figsize=(WIDTH, HEIGHT), dpi=PIXELS_PER_INCH, facecolor="white")
-        self.axes = self.figure.add_axes((0.1, 0.135, 0.84, 0.70), facecolor="none")
+        self.axes = self.figure.add_axes((0.1, 0.135, 0.84, 0.70))
         time_axis(self.axes, voice)
         self.axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         self.axes.yaxis.set_major_formatter(FuncFormatter(figures))

@@ -55,7 +55,8 @@ def line(view: View) -> Figure:
         if alarm.value is not None:
             middle = sum(hours_of(alarm.span(window), window)) / 2
             axes.text(middle, 0.97, quantity(alarm.value, series.metric), color=ALARM, fontsize=7.5, ha="center",
-                      va="top", transform=axes.get_xaxis_transform(), gid="worst")  # fmt: skip
+                      va="top", transform=axes.get_xaxis_transform(), gid="worst",
+                      bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6})  # fmt: skip
     usable = series.usable
     times, values = thinned(series.times[usable], series.values[usable], series.breaks or GAP * series.cadence, window)
     steps = "steps-post" if series.binary else "default"

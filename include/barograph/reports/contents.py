@@ -225,7 +225,7 @@ def _row(data: ReportData, device: DeviceDay, series: Series, alarmed: bool) -> 
     outside = voice.duration(total(series.outside)) if series.outside else EN_DASH
     title = voice.label(of) + (f", {of.unit}" if of.unit else "")
     limited = series.low is not None or series.high is not None
-    if series.binary:
+    if series.binary and sums.good:
         often = voice.say(
             "{times}, {length} in all", times=voice.times(len(series.on)), length=voice.duration(total(series.on))
         )

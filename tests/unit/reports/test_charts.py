@@ -254,3 +254,12 @@ def test_of_a_long_time_every_peak_is_kept(tmp_path):
     data = gather(Archive(str(tmp_path)), site(), Period.of("month", DAY))
 
     assert 19.0 == np.nanmax(line(drawn(data), "curve").get_ydata())
+
+
+def test_charts_have_no_ground_of_their_own(tmp_path):
+    """A dark page turns their colours around: a white ground would be a black hole in it."""
+    data = gathered(tmp_path, readings("fridge-1", "temperature", WINDOW, a_curve(4), 60))
+
+    with canvas.style():
+        for figure in (lambda: charts.line(view(data)), lambda: overview(data)):
+            assert b"fill: #ffffff" not in canvas.svg(figure())
