@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.services.river import blank_archive
 
+from barograph import spark
 from barograph.settings import PORT_OFFSETS, Settings, SparkSettings
 from barograph.stack import pids, prepare, secrets, services
 
@@ -53,8 +55,8 @@ def services_settings(_nobodys_settings: None, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def servers(services_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Services]:
     """All but Spark; that one too where a test of this session will ask for it, for they start side by side."""
-    spark = [SPARK] if any(needs_spark(item) for item in request.session.items) else []
-    services.up(services_settings, only=[*SERVERS, *spark])
+    more = [SPARK] if any(needs_spark(item) for item in request.session.items) else []
+    services.up(services_settings, only=[*SERVERS, *more])
     try:
         prepare.run(services_settings, airflow=False)
         yield Services(services_settings)
@@ -67,6 +69,8 @@ def servers(services_settings: Settings, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture(scope="session", name="services")
 def _services(servers: Services) -> Services:
+    with spark.session(servers.settings, "live") as session:
+        blank_archive(servers.settings).create(session)
     return servers
 
 
