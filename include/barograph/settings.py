@@ -38,7 +38,6 @@ PORT_OFFSETS = {
 }
 """Where each server listens on loopback: `port_base` plus this."""
 
-
 WhenFull = Literal["refuse_newest", "drop_oldest", "thin_out"]
 
 

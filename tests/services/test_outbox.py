@@ -121,7 +121,7 @@ def test_the_past_is_told_nobody_as_if_it_were_now(shop):
     shop.open(opened=NOON + MINUTE, state="suppressed")
     shop.open(opened=NOON + 2 * MINUTE, state="withdrawn")
     shop.turn(1)
-    shop.open(rule="passed", state="cleared", cleared=NOON)
+    shop.open(rule="passed", opened=NOON - MINUTE, state="cleared", cleared=NOON)
 
     assert [("anna", "passed", "passed")] == shop.turn(1)
 
