@@ -195,8 +195,7 @@ class ReportSettings(Section):
     promise: float = Field(default=60.0, gt=0)
     """Seconds from the measurement within which Kafka should have 95 of 100 readings."""
     own: Path = Path("report")
-    """The folder with templates and charts that win over ours (docs/report.md); a relative path starts in the data
-    folder."""
+    """Templates and charts that win over ours (docs/report.md); a relative path starts in the data folder."""
     processes: int = Field(default=0, ge=0, le=64)
     """That draw the charts of a large site; 0 means one for each core."""
     deliver: list[AnyRecipient] = Field(default=[], max_length=100)
