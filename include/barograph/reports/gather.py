@@ -249,13 +249,17 @@ def _nothing(device: Device, name: str, point: Point, window: Window) -> Series:
 def _as_of_end(alarm: Alarm, series: Series | None, window: Window) -> Alarm:
     """Forget what came after, so that tomorrow's readings do not change yesterday's report."""
     cleared = alarm.cleared if alarm.cleared and alarm.cleared < window.end else None
+    state = alarm.state
+    if state in ("open", "acknowledged", "cleared"):
+        state = "cleared" if cleared else "acknowledged" if alarm.acknowledged else "open"
+    alarm = replace(alarm, cleared=cleared, state=state, value=None)
     if series is None:
-        return replace(alarm, cleared=cleared, value=None)
-    span = replace(alarm, cleared=cleared).span(window)
+        return alarm
+    span = alarm.span(window)
     during = (series.times >= micros(span.start)) & (series.times < micros(span.end)) & series.usable
     worst = series.values[during]
     value = float(worst.max() if alarm.above else worst.min()) if len(worst) else None
-    return replace(alarm, cleared=cleared, value=value)
+    return replace(alarm, value=value)
 
 
 def _ledger(archive: Archive, site: Site, period: Period) -> tuple[Ledger | None, tuple[date, ...]]:

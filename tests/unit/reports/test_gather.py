@@ -110,8 +110,8 @@ def test_devices_come_in_the_order_of_the_registry_then_strangers(tmp_path):
 def test_what_happened_after_midnight_does_not_change_the_day(tmp_path):
     """Otherwise every alarm that is open at midnight would give yesterday a second revision."""
     rows = readings("fridge-1", "temperature", WINDOW, lambda t: 9.5 if t >= at(22) else 5.0, cadence=600)
-    still_open = an_alarm(at(22))
-    cleared_later = an_alarm(at(22), at(30), value=17.0)
+    still_open = an_alarm(at(22), state="open")
+    cleared_later = an_alarm(at(22), at(30), value=17.0, state="cleared")
 
     first = gathered(tmp_path, rows, alarms=[still_open])
     second = gather(Archive(str(tmp_path)), SITE, TODAY, alarms=[cleared_later])
