@@ -21,6 +21,7 @@ from barograph.reports import shelf
 from barograph.stack import pids
 from barograph.state import engine
 from barograph.windows import Window
+from barograph_airflow.links import page_id
 
 PICTURES = os.environ.get("BAROGRAPH_TEST_PICTURES")
 """A folder for pictures of what was seen; the README's are made so."""
@@ -171,7 +172,7 @@ def test_a_shop_keepers_morning_in_airflow(stack, browser, tmp_path):
     page.screenshot(path=pictures / "reports.png")
     latest = days(stack)[-1]
     report = shelf.find(stack.settings, "demo", latest)
-    frame.locator("a.day").last.click()
+    frame.locator(f"a.day[href$='{page_id('demo', latest.isoformat())}']").click()
     frame.get_by_role("button", name="Rebuild").click(timeout=30_000)
     frame.get_by_text("being made anew").wait_for(timeout=30_000)
     page.screenshot(path=pictures / "report.png")
