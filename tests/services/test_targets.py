@@ -215,3 +215,23 @@ def test_an_alarm_is_news_when_it_begins_and_ends_and_not_when_it_grows_worse(se
 
         assert [[(1, "open")]] * 3 + [[(2, "cleared")]] * 2 == heard
         assert [] == positions.changes(2, 10)
+
+
+def test_a_change_that_is_committed_late_is_not_passed_over(servers, monkeypatch):
+    """It has a lower number than one that everybody sees: whoever followed that one would never come back."""
+    monkeypatch.setattr("barograph.state.changes.LOCK_SECONDS", 0.1)
+    with opened(servers.settings) as river:
+        positions = Positions(engine.connect(river.settings))
+        others = engine.apart(positions.engine)
+        put = (
+            'insert into alarms (site, rule, rule_version, severity, device, metric, "limit", started, opened, state,'
+            " historical) values ('shop', 'warm', '1', 'major', '{}', 'temperature', 8, now(), now(), 'open', false)"
+        )
+        with positions.engine.begin() as slow:
+            slow.exec_driver_sql(put.format("fridge-1"))
+            with others.begin() as quick:
+                quick.exec_driver_sql(put.format("fridge-2"))
+            early = Positions(others).changes(0, 10)
+
+        assert [] == early
+        assert ["fridge-1", "fridge-2"] == [row["device"] for row in positions.changes(0, 10)]

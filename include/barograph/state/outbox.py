@@ -18,6 +18,7 @@ from zlib import crc32
 from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from barograph.state.changes import newest_whole
 from barograph.state.handling import Standing, actions_of, standing
 from barograph.state.tables import alarms, notices, notifier_position, outbox
 
@@ -28,7 +29,6 @@ LEASE = timedelta(minutes=10)
 """Longer than any attempt takes."""
 TOGETHER = 500
 """Alarms in one question; PostgreSQL refuses one of many thousand."""
-LOCK_SECONDS = 5
 WORDS = 500
 """Characters of an error that are remembered."""
 PENDING = (notices.c.message.is_(None), notices.c.dropped.is_(None))
@@ -116,9 +116,12 @@ def follow(engine: Engine, at: datetime, decide: Decide) -> int:
 
     The first time, what is open is looked at, and nothing of what is over.
     """
-    newest = _whole(engine)
-    if newest is None:
+    with engine.connect() as connection:
+        begun = connection.scalar(select(notifier_position.c.change))
+    newest = newest_whole(engine, begun or 0)
+    if newest is None and begun is not None:
         return 0
+    newest = newest or 0
     with engine.begin() as connection:
         position = connection.scalar(select(notifier_position.c.change).with_for_update())
         changed = select(alarms).where(alarms.c.change <= newest).order_by(alarms.c.change)
@@ -133,22 +136,6 @@ def follow(engine: Engine, at: datetime, decide: Decide) -> int:
         further = func.greatest(notifier_position.c.change, moved.excluded.change)
         connection.execute(moved.on_conflict_do_update(index_elements=["notifier"], set_={"change": further}))
         return len(rows)
-
-
-def _whole(engine: Engine) -> int | None:
-    """The change up to which all are committed; None where none is behind the position.
-
-    Changes are numbered before they are committed, and a lower number that shows later would never be looked at. So who
-    is writing alarms is waited for, and nobody begins to, for as long as this look takes.
-    """
-    with engine.begin() as connection:
-        position = connection.scalar(select(notifier_position.c.change))
-        newer = alarms.c.change > (-1 if position is None else position)
-        if connection.scalar(select(alarms.c.alarm).where(newer).limit(1)) is None and position is not None:
-            return None
-        connection.execute(text(f"set local lock_timeout = '{LOCK_SECONDS}s'"))
-        connection.execute(text("lock table alarms in share mode"))
-        return connection.scalar(select(func.max(alarms.c.change))) or 0
 
 
 def remind(

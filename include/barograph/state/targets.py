@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state import ledger
+from barograph.state.changes import newest_whole
 from barograph.state.engine import apart, writer_lock
 from barograph.state.ledger import Batch
 from barograph.state.tables import alarms, batches, target_positions
@@ -72,7 +73,11 @@ class Positions:
 
     def changes(self, above: int, limit: int) -> list[dict[str, Any]]:
         """The alarms that changed after a change, each as it is now, in the order of their last changes."""
-        wanted = select(alarms).where(alarms.c.change > above).order_by(alarms.c.change).limit(limit)
+        newest = newest_whole(self.engine, above)
+        if newest is None:
+            return []
+        behind = alarms.c.change.between(above + 1, newest)
+        wanted = select(alarms).where(behind).order_by(alarms.c.change).limit(limit)
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
 
