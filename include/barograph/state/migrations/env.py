@@ -2,10 +2,11 @@
 
 from alembic import context
 from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from barograph.state.tables import metadata
 
-with create_engine(context.config.attributes["url"]).connect() as connection:
+with create_engine(context.config.attributes["url"], poolclass=NullPool).connect() as connection:
     context.configure(connection=connection, target_metadata=metadata)
     with context.begin_transaction():
         context.run_migrations()

@@ -23,14 +23,22 @@ $$
 
 
 def upgrade() -> None:
-    op.add_column("alarms", sa.Column("kind", sa.String, nullable=False, server_default="limit"))
-    op.add_column("alarms", sa.Column("thresholds", JSONB, nullable=False, server_default="{}"))
-    op.add_column("alarms", sa.Column("root", sa.BigInteger, sa.ForeignKey("alarms.alarm")))
-    op.add_column("alarms", sa.Column("provisional", sa.Boolean, nullable=False, server_default="false"))
-    op.alter_column("alarms", "limit", nullable=True)
+    op.add_column("alarms", sa.Column("kind", sa.String, nullable=False, server_default="limit", comment="of the rule"))
+    told = "the rule in force, and what it found"
+    op.add_column("alarms", sa.Column("thresholds", JSONB, nullable=False, server_default="{}", comment=told))
+    told = "the alarm that this one is folded under"
+    op.add_column("alarms", sa.Column("root", sa.BigInteger, sa.ForeignKey("alarms.alarm"), comment=told))
+    told = "not yet seen by the batch lane"
+    op.add_column("alarms", sa.Column("provisional", sa.Boolean, nullable=False, server_default="false", comment=told))
+    told = "that was crossed; of kinds that count, how much is too much"
+    op.alter_column("alarms", "limit", nullable=True, comment=told)
+    op.alter_column("alarms", "state", comment="open, cleared, withdrawn, suppressed")
+    op.alter_column("alarms", "change", comment="numbered by a trigger: it is news again")
     op.create_index("alarms_by_point", "alarms", ["rule", "device", "metric"])
     op.add_column("alarm_events", sa.Column("severity", sa.String))
-    op.add_column("alarm_events", sa.Column("details", JSONB, nullable=False, server_default="{}"))
+    told = "why, where no reading says it"
+    op.add_column("alarm_events", sa.Column("details", JSONB, nullable=False, server_default="{}", comment=told))
+    op.alter_column("alarm_events", "transition", comment="opened, escalated, downgraded, cleared")
     op.create_index("alarm_events_by_time", "alarm_events", ["time"])
     op.execute(NUMBERED)
     op.create_table(
