@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.unit.hindsight.test_backtest import NOW, PRESENT, SITE, course
 from typer.testing import CliRunner
 
@@ -97,8 +98,10 @@ def test_the_command_line_shows_the_steps_and_hides_most_of_many(settings, monke
     one = Handled(alarm(), standing(alarm(), [], NOW), [])
     monkeypatch.setattr("barograph.state.alarm_lists.alarm", lambda *_: one)
 
-    short = CliRunner().invoke(make_app(), ["alarms", "explain", "7"], env={"COLUMNS": "140"})
-    full = CliRunner().invoke(make_app(), ["alarms", "explain", "7", "--all"], env={"COLUMNS": "140"})
+    monkeypatch.setattr("barograph.cli.hindsight.out", Console(width=140))
+
+    short = CliRunner().invoke(make_app(), ["alarms", "explain", "7"])
+    full = CliRunner().invoke(make_app(), ["alarms", "explain", "7", "--all"])
 
     assert (0, 0) == (short.exit_code, full.exit_code), short.output
     assert "opened 2026-11-21 12:10:00 UTC at 9.5, limit 8" in short.output

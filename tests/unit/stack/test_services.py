@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,11 @@ def test_every_variable_of_the_file_is_set(tmp_path: Path) -> None:
 
 def test_a_busy_port_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with socket.socket() as stranger:
-        stranger.bind(("127.0.0.1", 0))
+        for port in range(45_000, 60_000):
+            with suppress(OSError):
+                stranger.bind(("127.0.0.1", port))
+                break
         stranger.listen()
-        port = stranger.getsockname()[1]
         settings = Settings(home=tmp_path, port_base=port - PORT_OFFSETS["postgres"])
 
         with pytest.raises(SettingsError, match=rf"port {port} \(postgres\)"):
