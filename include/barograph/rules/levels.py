@@ -95,6 +95,8 @@ def lived(
     `since`: when that which is measured began, if not now. `broken`: nothing is known of the time before: what had not
     held long enough begins anew.
     """
+    if not life.holds and life.opened is None and not any(band.beyond(measure) for band in bands):
+        return QUIET, None  # What nearly all readings come to.
     before = fitted(life, bands)
     holds = tuple(
         _held(hold, band, moment, measure, since or moment, broken)

@@ -217,6 +217,11 @@ class Rule(Threshold):
         return tuple(self._band(level) for level in self._levels())
 
     @cached_property
+    def asked(self) -> tuple[float, ...]:
+        """The least that is beyond each level upwards."""
+        return tuple(math.nextafter(band.high, INF) for band in self.bands)
+
+    @cached_property
     def counts(self) -> Band:
         """In kinds that count: what is counted."""
         return self._limits(self.model_copy(update={"clear": None}))

@@ -6,7 +6,6 @@ another. Watches are made when the first reading of their point comes: nobody pa
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -382,9 +381,11 @@ def _edge(told: datetime | date | None, zone: ZoneInfo, otherwise: int, whole_da
     return microseconds((told if told.tzinfo else told.replace(tzinfo=zone)).astimezone(EPOCH.tzinfo))
 
 
-def waiting(rule: Rule, life: Life) -> list[float]:
+def waiting(rule: Rule, life: Life) -> Sequence[float]:
     """How much those levels ask for that are not met yet, where a rule waits."""
     if not rule.waits:
-        return []
+        return ()
+    if not life.holds and life.opened is None:
+        return rule.asked
     holds = fitted(life, rule.bands)
-    return [math.nextafter(band.high, INF) for band, hold in zip(rule.bands, holds, strict=True) if not hold.met]
+    return [asked for asked, hold in zip(rule.asked, holds, strict=True) if not hold.met]

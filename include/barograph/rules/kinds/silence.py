@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -107,7 +108,7 @@ class Silence(Missing):
     def details(self, memory: Any) -> dict[str, Any]:
         return {"heard": memory[2]} if memory else {}
 
-    @property
+    @cached_property
     def bands(self) -> tuple[Band, ...]:
         """Any silence that is due."""
         return (self._band(Level.model_construct(least=1e-6, severity=self.severity)),)
