@@ -18,6 +18,8 @@ from barograph.stack.airflow_api import Airflow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORT_BASE = 26_000
+DAYS = 3
+"""Of the shop's history: a week would only take longer."""
 BAROGRAPH = str(Path(sys.executable).with_name("barograph"))
 
 
@@ -26,6 +28,8 @@ class Stack:
     settings: Settings
     said: str
     """What the first `barograph stack up` printed."""
+    history: int = DAYS
+    """Whole days of it."""
 
     def command(self, *words: str, check: bool = True) -> str:
         """Run the CLI as a user would; its output."""
@@ -48,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     home.mkdir()
     (home / "settings.yaml").write_text(f"port_base: {PORT_BASE}\nreports: {{grace: 0}}\n")
     settings = load_settings(home)
-    said = command(settings, "stack", "up")
+    said = command(settings, "stack", "up", "--days", str(DAYS))
     try:
         yield Stack(settings, said)
     finally:

@@ -28,6 +28,9 @@ def register(app: typer.Typer) -> None:
 
 def up(
     only: Annotated[list[str] | None, typer.Argument(help="Only these servers, and what they need.")] = None,
+    days: Annotated[
+        int, typer.Option(min=1, max=31, help="Of the demo shop's history, the first time: fewer start sooner.")
+    ] = 7,
 ) -> None:
     """Start the servers and wait until all are ready. The first time, with a demo shop and a week of its history."""
     from barograph.settings import load_settings
@@ -42,8 +45,11 @@ def up(
         seconds = services.up(settings, watch=Lines().watch)
         console.print(f"\nReady after {seconds:.0f} s. {_where(settings)}")
         return
-    console.print("The first run: a demo shop with a week of history. It goes on where it stopped if you stop it.\n")
-    seconds = first_run.run(settings, lambda: datetime.now(UTC), Lines())
+    history = "a week" if days == 7 else f"{days} days"
+    console.print(
+        f"The first run: a demo shop with {history} of history. It goes on where it stopped if you stop it.\n"
+    )
+    seconds = first_run.run(settings, lambda: datetime.now(UTC), Lines(), days)
     password = settings.secret("airflow_admin")
     console.print(f"\nBarograph runs, after {seconds:.0f} s. Log in as [bold]admin[/] with [bold]{password}[/]")
     console.print(

@@ -39,17 +39,20 @@ class Plan:
     began: datetime
     steps: dict[str, float] = field(default_factory=dict)
     finished: datetime | None = None
+    days: int = DAYS
+    """Whole days of history."""
 
     @classmethod
-    def load(cls, settings: Settings, now: datetime) -> Plan:
+    def load(cls, settings: Settings, now: datetime, days: int = DAYS) -> Plan:
         path = settings.path("first_run.json")
         if not path.exists():
-            return cls(path, now)
+            return cls(path, now, days=days)
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, utc(found["began"]), found["steps"], utc(found["finished"]) if "finished" in found else None)
+        finished = utc(found["finished"]) if "finished" in found else None
+        return cls(path, utc(found["began"]), found["steps"], finished, found.get("days", DAYS))
 
     def save(self) -> None:
-        facts: dict[str, Any] = {"began": iso(self.began), "steps": self.steps}
+        facts: dict[str, Any] = {"began": iso(self.began), "days": self.days, "steps": self.steps}
         facts |= {"finished": iso(self.finished)} if self.finished else {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".tmp")
@@ -57,19 +60,19 @@ class Plan:
         beside.replace(self.path)
 
     def history(self, zone: str) -> tuple[Window, list[date]]:
-        """Seven whole local days and today's so far, as seen when it began: a resumed run publishes the same."""
+        """Whole local days and today's so far, as seen when it began: a resumed run publishes the same."""
         today = next(Window(self.began, self.began + timedelta(seconds=1)).local_days(zone))
-        days = [today - timedelta(days=back) for back in range(DAYS, 0, -1)]
+        days = [today - timedelta(days=back) for back in range(self.days, 0, -1)]
         return Window(Window.local_day(days[0], zone).start, self.began), days
 
 
 Step = Callable[[Settings, Plan, Show], str]
 
 
-def run(settings: Settings, now: Callable[[], datetime], show: Show | None = None) -> float:
+def run(settings: Settings, now: Callable[[], datetime], show: Show | None = None, days: int = DAYS) -> float:
     """Do what is left of the first run and return the seconds it took. Every step is safe to repeat."""
     show = show or Show()
-    plan = Plan.load(settings, now())
+    plan = Plan.load(settings, now(), days)
     plan.save()
     began = time.monotonic()
     for name, (title, step) in STEPS.items():
