@@ -28,6 +28,8 @@ LINT = {
     "types": ["mypy"],
     "imports": ["lint-imports"],
 }
+SLOW = ("types",)
+"""Of those, what is done beside the first tests."""
 LAYERS = {
     # By tests and not by files: the servers are the worker's, and so are their minutes.
     "spark": ["tests/services", "-m", "spark", "-n", "2", "--dist", "worksteal"],
@@ -67,11 +69,14 @@ def main(chosen: list[str]) -> int:
     began = time.monotonic()
     results = []
     with TemporaryDirectory(prefix="barograph-test-") as folder:
-        if "lint" in parts:
-            results += side_by_side({name: lambda name=name: linted(name) for name in LINT})
+        checks = {name: lambda name=name: linted(name) for name in LINT if "lint" in parts}
+        slow = {name: checks.pop(name) for name in SLOW if name in checks}
+        results += side_by_side(checks)
         for some in TOGETHER:
             chosen_ones = [layer for layer in some if layer in parts]
-            results += side_by_side({layer: lambda layer=layer: tested(layer, Path(folder)) for layer in chosen_ones})
+            layers = {layer: lambda layer=layer: tested(layer, Path(folder)) for layer in chosen_ones}
+            results += side_by_side({**slow, **layers})
+            slow = {}
     return summary(results, time.monotonic() - began)
 
 

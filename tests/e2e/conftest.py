@@ -18,7 +18,7 @@ from barograph.stack.airflow_api import Airflow
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORT_BASE = 26_000
-DAYS = 3
+DAYS = 2
 """Of the shop's history: a week would only take longer."""
 BAROGRAPH = str(Path(sys.executable).with_name("barograph"))
 

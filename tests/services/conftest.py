@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 from tests.services.river import blank_archive
 
 from barograph import spark
@@ -68,10 +69,20 @@ def servers(services_settings: Settings, request: pytest.FixtureRequest) -> Iter
 
 
 @pytest.fixture(scope="session", name="services")
-def _services(servers: Services) -> Services:
-    with spark.session(servers.settings, "live") as session:
-        blank_archive(servers.settings).create(session)
-    return servers
+def _services(servers: Services) -> Iterator[Services]:
+    """With Spark, whose work is not divided: two servers share two cores here, and a test has few rows."""
+    fresh = spark._fresh
+
+    def undivided(url: str, session_id: str | None = None) -> SparkSession:
+        session = fresh(url, session_id)
+        session.conf.set("spark.sql.shuffle.partitions", "1")
+        return session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spark, "_fresh", undivided)
+        with spark.session(servers.settings, "live") as session:
+            blank_archive(servers.settings).create(session)
+        yield servers
 
 
 def needs_spark(item: pytest.Item) -> bool:
