@@ -9,19 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from influxdb_client import InfluxDBClient
-from influxdb_client.domain.dialect import Dialect
-from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
 from pyarrow import csv
-from urllib3.exceptions import HTTPError
 
-from barograph.errors import ServiceUnavailable
+from barograph.influx.clients import ask
 from barograph.settings import Settings
 from barograph.windows import Window
 
-TIMEOUT = 5_000
-"""Milliseconds: somebody is waiting."""
+TIMEOUT = 5.0
+"""Seconds: somebody is waiting."""
 
 QUERY = """
 from(bucket: in_bucket)
@@ -49,17 +45,7 @@ def readings(settings: Settings, device: str, metric: str, window: Window) -> Re
         "in_bucket": settings.influx.readings, "from_time": window.start, "to_time": window.end, "of_metric": metric,
         "of_device": device,
     }  # fmt: skip
-    dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
-    with InfluxDBClient(
-        settings.influx_url, token=settings.secret("influx_reader"), org=settings.influx.org, timeout=TIMEOUT
-    ) as client:
-        try:
-            text = client.query_api().query_raw(QUERY, dialect=dialect, params=params).data
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(
-                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
-            ) from error
-    return parsed(text)
+    return parsed(ask(settings, QUERY, params, TIMEOUT))
 
 
 def parsed(answer: bytes) -> Readings:

@@ -12,12 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
 from barograph.influx import points
+from barograph.influx.clients import client_of
 from barograph.settings import Settings
 from barograph.windows import EPOCH, Window, microseconds
 
@@ -72,7 +72,7 @@ def known(settings: Settings, alarms: Collection[int], window: Window) -> set[tu
         "in_bucket": settings.influx.readings, "from_time": window.start, "to_time": window.end,
         "of_alarms": [str(alarm) for alarm in alarms],
     }  # fmt: skip
-    with _client(settings, "influx_reader") as client:
+    with client_of(settings, "influx_reader") as client:
         try:
             found = client.query_api().query_stream(QUERY, params=params)
             return {(row["alarm"], row["transition"], microseconds(row["_time"])) for row in found}
@@ -85,7 +85,7 @@ def known(settings: Settings, alarms: Collection[int], window: Window) -> set[tu
 def remove(settings: Settings, alarm: str | None = None, site: str | None = None, window: Window = FOREVER) -> None:
     """Delete the points of an alarm, or of a site. Raises ServiceUnavailable."""
     of = f'alarm="{int(alarm)}"' if alarm is not None else f'site="{site}"'
-    with _client(settings, "influx_loader") as client:
+    with client_of(settings, "influx_loader") as client:
         try:
             # Only our own points have a transition; a device may well measure something called `alarm`.
             for transition in TRANSITIONS:
@@ -118,12 +118,3 @@ def _line(note: Note) -> str:
 def _one_line(text: str) -> str:
     shown = "".join(character if character.isprintable() else " " for character in text)
     return shown[: points.LONGEST]
-
-
-def _client(settings: Settings, token: str) -> InfluxDBClient:
-    return InfluxDBClient(
-        settings.influx_url,
-        token=settings.secret(token),
-        org=settings.influx.org,
-        timeout=int(settings.influx.timeout * 1000),
-    )

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 
-from influxdb_client import InfluxDBClient
-
+from barograph.influx.clients import client_of
 from barograph.influx.delivery import deliver
 from barograph.influx.load import compression
 from barograph.influx.sink import posting
@@ -49,12 +48,7 @@ def post(settings: Settings, lines: Sequence[str], bucket: str | None = None) ->
     Raises SinkError if it does not answer.
     """
     refused: list[str] = []
-    with InfluxDBClient(
-        url=settings.influx_url,
-        token=settings.secret("influx_loader"),
-        org=settings.influx.org,
-        timeout=int(TIMEOUT * 1000),
-    ) as client:
+    with client_of(settings, "influx_loader", TIMEOUT) as client:
         write = posting(client, bucket or settings.influx.operations, compression(settings))
         for start in range(0, len(lines), settings.influx.lines_per_request):
             some = list(lines[start : start + settings.influx.lines_per_request])

@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from influxdb_client.domain.dialect import Dialect
-from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
-from urllib3.exceptions import HTTPError
 
-from barograph.errors import ServiceUnavailable
-from barograph.influx.view import TICK, client_of, tables
+from barograph.influx.clients import ask
+from barograph.influx.view import TICK, tables
 from barograph.settings import Settings
 from barograph.windows import Window, microseconds
 
@@ -194,15 +191,7 @@ def _ask(
     settings: Settings, bucket: str, question: str, window: Window, text: bool = False, **params: Any
 ) -> list[pa.Table]:
     bound: Mapping[str, Any] = {"in_bucket": bucket, "from_time": window.start, "to_time": window.end, **params}
-    with client_of(settings, "influx_reader") as client:
-        try:
-            dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
-            answer = client.query_api().query_raw(question, dialect=dialect, params=bound).data
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(
-                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
-            ) from error
-    return tables(answer, text)
+    return tables(ask(settings, question, bound), text)
 
 
 def _rows(answer: Iterable[pa.Table]) -> Iterable[dict[str, Any]]:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from influxdb_client import InfluxDBClient, WriteService
 from pyspark.sql.datasource import DataSource, DataSourceArrowWriter, WriterCommitMessage
 
+from barograph.influx.clients import client_of
 from barograph.influx.delivery import Post, deliver
 from barograph.settings import Settings
 
@@ -65,10 +66,7 @@ def posting(client: InfluxDBClient, bucket: str, level: int) -> Post:
 def send_again(settings: Settings) -> tuple[int, int]:
     """Post the dead letters once more; what is taken now is removed. Returns how many were taken and how many not."""
     taken = left = 0
-    with InfluxDBClient(
-        url=settings.influx_url, token=settings.secret("influx_loader"), org=settings.influx.org,
-        timeout=int(settings.influx.timeout * 1000),
-    ) as client:  # fmt: skip
+    with client_of(settings, "influx_loader") as client:
         for path in sorted(dead_letters(settings).glob("*.json")):
             letter = json.loads(path.read_text(encoding="utf-8"))
             post = posting(client, letter["bucket"], 0)

@@ -12,14 +12,13 @@ from io import BytesIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from influxdb_client import InfluxDBClient
-from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
 from numpy.typing import NDArray
 from pyarrow import csv
 from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
+from barograph.influx.clients import ask, client_of
 from barograph.settings import Settings
 from barograph.windows import Window
 
@@ -55,14 +54,7 @@ def shown(settings: Settings, bucket: str, field: str, site: str, window: Window
     params = {
         "in_bucket": bucket, "from_time": window.start, "to_time": window.end, "at_site": site, "of_field": field,
     }  # fmt: skip
-    with client_of(settings, "influx_reader") as client:
-        try:
-            dialect = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#")
-            text = client.query_api().query_raw(QUERY, dialect=dialect, params=params).data
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(
-                f"InfluxDB at {settings.influx_url} does not answer a question: {error}"
-            ) from error
+    text = ask(settings, QUERY, params)
     keys = [*TAGS.values(), *(["period"] if by_period else [])]
     found: dict[Series, tuple[int, int]] = {}
     for table in tables(text):
@@ -110,16 +102,6 @@ def remove_day(settings: Settings, site: str, day: Window) -> None:
     for bucket in (settings.influx.readings, settings.influx.rollups):
         remove(settings, bucket, site, day)
     remove(settings, settings.influx.windows, site, Window(day.start + TICK, day.end + TICK))
-
-
-def client_of(settings: Settings, token: str, timeout: float | None = None) -> InfluxDBClient:
-    """A client with one of our tokens, for a `with`."""
-    return InfluxDBClient(
-        settings.influx_url,
-        token=settings.secret(token),
-        org=settings.influx.org,
-        timeout=int((timeout or settings.influx.timeout) * 1000),
-    )
 
 
 def tables(text: bytes, of_text: bool = False) -> list[pa.Table]:
