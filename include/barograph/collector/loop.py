@@ -33,7 +33,7 @@ POLL = 0.02
 """The same while a port is open that no selector can watch."""
 FIRST_PAUSE = 0.25
 """Seconds before the first attempt to open a lost port again; doubles up to `reopen`."""
-OFTEN, APART, JUDGED_APART = 200, 0.05, 0.035
+OFTEN, APART, JUDGED_APART = 20, 0.05, 0.04
 """Frames a second up to which each is read at once, and seconds from turn to turn beyond that: fewer where frames are
 judged, for an alarm is to be on the disk within 50 ms."""
 KEEP_OFTEN, KEEP_WITHIN = 10, 0.2
@@ -187,7 +187,9 @@ class Loop:
             self._read_at = self._clock()
         self._entries += entries
         happened = self._judge is not None and self._judge()
-        due = happened or len(self._entries) >= MANY or not self._commits.pause(self._monotonic(), KEEP_WITHIN)
+        # Not later than KEEP_WITHIN, and rather now than in a wake-up of its own.
+        soon = self._commits.pause(self._monotonic(), KEEP_WITHIN) < self._apart
+        due = happened or soon or len(self._entries) >= MANY
         if self._entries and due:
             self._keep()
         if self._monotonic() >= self._watch_at:

@@ -39,7 +39,7 @@ ROUND_BYTES = (16 * 1024, 8 * 1024 * 1024)
 """Least and most bytes of a round: memory, and what is sent twice if it fails."""
 ROUND_SECONDS = 0.5
 """What a round should take: a frame that just came waits for the round before it and for its own."""
-OFTEN, APART, APART_LARGE = 10, 0.4, 0.1
+OFTEN, APART, APART_LARGE = 10, 1.0, 0.1
 """Frames a second up to which each is sent at once, and seconds from round to round beyond that, while nothing lags
 behind: fewer and larger messages cost less. After a round of more than `FEW` frames the next comes sooner."""
 IDLE = 0.5
