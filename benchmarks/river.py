@@ -10,6 +10,7 @@ import argparse
 import http.client
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -26,6 +27,8 @@ from time import monotonic, sleep
 CHECKOUT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(CHECKOUT / "include"), str(CHECKOUT)]
 
+import pyarrow.parquet as pq  # noqa: E402
+from pyspark.sql import DataFrame  # noqa: E402
 from tests.services.river import NOW, River, opened  # noqa: E402
 
 from barograph import kafka, registry, spark  # noqa: E402
@@ -160,7 +163,7 @@ class Memory:
 
 
 def points(river: River, span: Window) -> dict[str, list[str]]:
-    """By bucket, the lines that `load` has written."""
+    """By bucket, the lines that `load` has written; through files, for they are more than Spark's server may hold."""
     settings = river.settings
     places = places_of(settings, registry.read_sites(settings.sites_folder))
     wide = span.widened(timedelta(minutes=2), timedelta(minutes=2))
@@ -172,7 +175,14 @@ def points(river: River, span: Window) -> dict[str, list[str]]:
             settings.influx.readings: lines.reading_lines(readings),
             settings.influx.windows: lines.window_lines(windows),
         }
-        return {bucket: frame.toArrow().column(0).to_pylist() for bucket, frame in rows.items()}
+        return {bucket: _read(frame, river.settings.path("tmp", bucket)) for bucket, frame in rows.items()}
+
+
+def _read(lines: DataFrame, folder: Path) -> list[str]:
+    lines.write.mode("overwrite").parquet(str(folder))
+    read: list[str] = pq.read_table(folder).column(0).to_pylist()
+    shutil.rmtree(folder)
+    return read
 
 
 def posted(settings: Settings, bucket: str, said: Sequence[str], writers: int = 2) -> float:
@@ -289,6 +299,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10_000_000)
     parser.add_argument("--turns", type=int)
     chosen = parser.parse_args()
+    # Whoever stops us would otherwise leave all servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with stack() as settings:
         found = (
             ratio(settings, chosen.readings, chosen.turns or 5)

@@ -29,6 +29,7 @@ SUBMITTED = {
 }
 """What answers depend on, for a session of spark-submit; our own servers have it from include/stack/spark/connect.conf.
 """
+TOO_LARGE = " The answer is larger than a server may hold: ask for less (WHERE, LIMIT, GROUP BY) or in several parts."
 
 log = structlog.get_logger()
 
@@ -53,7 +54,8 @@ def session(settings: Settings, server: str = "live", lasting: str | None = None
     try:
         yield spark
     except (PySparkException, Py4JError) as error:
-        raise JobFailed(f"Spark {where}: {_first_words(error)}") from error
+        hint = TOO_LARGE if "maxResultSize" in str(error) else ""
+        raise JobFailed(f"Spark {where}: {_first_words(error)}{hint}") from error
     except BaseException:
         # A task whose time is over, a Ctrl-C: the server knows nothing of it, and would work on.
         _interrupt(spark)

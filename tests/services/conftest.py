@@ -23,6 +23,8 @@ PORT_BASE = 27_000
 PORTS_APART = 500
 SERVERS = ("postgres", "kafka", "influxdb")
 SPARK = "spark-live"
+YOUNG = "-XX:TieredStopAtLevel=1"
+"""What the JVM's second compiler costs pays off after many minutes, and a test's servers do not get that old."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def services_settings(_nobodys_settings: None, tmp_path_factory: pytest.TempPath
 def servers(services_settings: Settings, request: pytest.FixtureRequest) -> Iterator[Services]:
     """All but Spark; that one too where a test of this session will ask for it, for they start side by side."""
     more = [SPARK] if any(needs_spark(item) for item in request.session.items) else []
-    services.up(services_settings, only=[*SERVERS, *more])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", YOUNG)
+        services.up(services_settings, only=[*SERVERS, *more])
     try:
         prepare.run(services_settings, airflow=False)
         yield Services(services_settings)

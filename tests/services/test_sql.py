@@ -6,7 +6,7 @@ import pytest
 from tests.services.river import opened
 
 from barograph import spark as edge
-from barograph.errors import QuestionError
+from barograph.errors import JobFailed, QuestionError
 from barograph.sql import VIEWS, checked, sql, views
 from barograph.state import engine
 
@@ -106,3 +106,13 @@ def test_a_mistake_names_what_there_is(spark):
         asked(spark, "select temprature from readings")
     with pytest.raises(QuestionError, match="readings, rejects, refined"):
         asked(spark, "select * from reading")
+
+
+def test_an_answer_too_large_for_the_server_is_refused_and_not_waited_for(river):
+    """600 MB of a server that may hold 512; the next question is answered as ever."""
+    too_much = "select id, repeat(uuid(), 1200000) as text from range(0, 15, 1, 15)"
+    with pytest.raises(JobFailed, match="larger than a server may hold"), sql(river.settings, too_much) as answer:
+        answer.toArrow()
+
+    with sql(river.settings, "select count(*) as n from readings") as answer:
+        assert [3] == [row.n for row in answer.collect()]

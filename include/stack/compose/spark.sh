@@ -21,7 +21,7 @@ exec "$SPARK_HOME/bin/spark-submit" \
   --name "barograph-$server" \
   --properties-file "$files/connect.conf" \
   --driver-memory "$SPARK_MEMORY" \
-  --driver-java-options "-Dlog4j2.configurationFile=$files/log4j2.properties -Djava.io.tmpdir=$local_dir" \
+  --driver-java-options "-XX:+ExitOnOutOfMemoryError -Dlog4j2.configurationFile=$files/log4j2.properties -Djava.io.tmpdir=$local_dir" \
   --conf spark.connect.grpc.binding.address=0.0.0.0 \
   --conf spark.connect.grpc.binding.port="$SPARK_PORT" \
   --conf spark.local.dir="$local_dir" \

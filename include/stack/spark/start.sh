@@ -8,6 +8,8 @@ mkdir -p "$local_dir"
 # Plans are new code each time: what the JVM's second compiler saves, it costs. It waits until code is really hot.
 java_options="-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000"
 java_options="$java_options -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+# Without memory Spark goes on as if nothing were, and waits for what a thread that is gone would have said.
+java_options="$java_options -XX:+ExitOnOutOfMemoryError"
 
 # In the environment and not in an argument: `ps` shows arguments to everyone.
 SPARK_CONNECT_AUTHENTICATE_TOKEN="$(cat "$STACK_SECRETS/spark_token")"

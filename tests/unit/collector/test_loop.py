@@ -190,7 +190,8 @@ def test_ports_that_hang_flood_or_break_do_not_delay_a_good_one(tmp_path, runnin
     assert eventually(lambda: collector.spool.depth > 5)
     assert collector.lines["flood"].counters.bytes > 65_536
     assert not any(collector.lines[each.port.port].counters.connected for each in bad[:20])
-    broken_again = collector.lines["broken"].counters  # opened anew every quarter of a second, and lost at the next read
+    # Opened anew every quarter of a second, and lost at the next read.
+    broken_again = collector.lines["broken"].counters
     assert eventually(lambda: "no such ioctl" in broken_again.error)
     opened.set()
     board.unplug()
