@@ -13,16 +13,18 @@ from pydantic import ValidationError
 
 from barograph import documents
 from barograph.collector.formats.base import Payload, TextPayload
-from barograph.collector.formats.binary import BinaryField, BinaryFormat, BytesFormat, Part, RecordsFormat, TaggedFormat
+from barograph.collector.formats.binary import BinaryField, BinaryFormat, Part, TaggedFormat
 from barograph.collector.formats.choice import (
     KINDS,
     AnyFormat,
     By,
+    BytesFormat,
     ChoiceFormat,
     Like,
     Nmea0183Format,
     Nothing,
     PluginFormat,
+    RecordsFormat,
     Sentence,
     SeveralFormat,
 )

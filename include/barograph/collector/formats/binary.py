@@ -1,17 +1,14 @@
-"""Payloads that are bytes: fields at their offsets, items with tags, and text that only spells bytes."""
+"""Payloads that are bytes: fields at their offsets, and items with tags."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from barograph.collector.formats.base import Described, Payload, Regex, TextPayload, Texts
-from barograph.collector.formats.fields import Column, TimeField, once
+from barograph.collector.formats.base import Payload
+from barograph.collector.formats.fields import Column, once
 from barograph.registry import Strict
-
-if TYPE_CHECKING:
-    from barograph.collector.formats.choice import Nested
 
 INTEGER = r"[ui](8|(16|24|32|40|48|56|64)(be|le)|32(cdab|badc))"
 Type = Annotated[str, Field(pattern=rf"^({INTEGER}|f(16|32|64)(be|le)|f32(cdab|badc)|bcd|bcdle|hex|hexle|ascii)$")]
@@ -145,28 +142,3 @@ class TaggedFormat(Payload):
             raise ValueError("no field is a metric")
         once(columns)
         return self
-
-
-class RecordsFormat(Described):
-    """The same kind of record again and again, such as what a logger remembered; each is a frame."""
-
-    kind: Literal["records"]
-    at: int = Field(default=0, ge=0)
-    """Where the first one begins."""
-    until: int | None = None
-    """Where the last one ends, as in Python."""
-    size: int = Field(ge=1, le=65_536)
-    of: Nested
-    device: Texts = []
-    time: TimeField | None = None
-
-
-class BytesFormat(TextPayload):
-    """Text that spells bytes, such as `T80190000` or `OK 9 1 1 4 150 66`: what the bytes mean is said in `of`."""
-
-    kind: Literal["bytes"]
-    pattern: Regex | None = None
-    """Its group `bytes` is what spells them; other named groups are fields of what is in them."""
-    spelled: Literal["hex", "decimal"] = "hex"
-    of: Nested
-    """`device` and `time` are those of what is in them, unless it has its own."""

@@ -1,4 +1,4 @@
-"""Payloads of several kinds: one of them, all of them at once, or read by others."""
+"""Payloads in which there are others, of one kind or of several; and those that are read by others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from barograph.collector import patterns
 from barograph.collector.formats.base import Described, Regex, TextPayload, Texts, Unknown
-from barograph.collector.formats.binary import BinaryFormat, BytesFormat, Part, RecordsFormat, TaggedFormat, Type
+from barograph.collector.formats.binary import BinaryFormat, Part, TaggedFormat, Type
 from barograph.collector.formats.fields import Fields, TimeField
 from barograph.collector.formats.text import (
     ColumnsFormat,
@@ -136,6 +136,31 @@ class SeveralFormat(_Around):
     of: list[Nested] = Field(min_length=1, max_length=20)
 
 
+class RecordsFormat(Described):
+    """The same kind of record again and again, such as what a logger remembered; each is a frame."""
+
+    kind: Literal["records"]
+    at: int = Field(default=0, ge=0)
+    """Where the first one begins."""
+    until: int | None = None
+    """Where the last one ends, as in Python."""
+    size: int = Field(ge=1, le=65_536)
+    of: Nested
+    device: Texts = []
+    time: TimeField | None = None
+
+
+class BytesFormat(TextPayload):
+    """Text that spells bytes, such as `T80190000` or `OK 9 1 1 4 150 66`: what the bytes mean is said in `of`."""
+
+    kind: Literal["bytes"]
+    pattern: Regex | None = None
+    """Its group `bytes` is what spells them; other named groups are fields of what is in them."""
+    spelled: Literal["hex", "decimal"] = "hex"
+    of: Nested
+    """`device` and `time` are those of what is in them, unless it has its own."""
+
+
 class Sentence(Strict):
     """What one kind of sentence says. The names are those of pynmea2, or the places from 1 on."""
 
@@ -193,6 +218,4 @@ KINDS: dict[str, type[AnyFormat]] = {
 }
 
 for _model in (BytesFormat, RecordsFormat, ChoiceFormat, SeveralFormat):
-    _model.model_rebuild(_types_namespace={"Nested": Nested, "Annotated": Annotated, **globals()})
-
-__all__ = ["KINDS", "AnyFormat", "ChoiceFormat", "Like", "Nested", "Nothing", "SeveralFormat"]
+    _model.model_rebuild()
