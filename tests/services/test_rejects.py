@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -45,14 +45,14 @@ def declare(river: River, format_: str) -> None:
     (folder(river) / "formats" / "wall.yaml").write_text(format_)
 
 
-def hear(river: River, at: datetime) -> None:
+def hear(river: River, at: datetime, lines: Sequence[bytes] = LINES) -> None:
     """The collector reads the lines as its format has them, and sends what comes of it, the first of them twice."""
     kafka = river.settings.kafka
     topics = Topics(kafka.topics[0], kafka.rejects)
     [port] = read_site(folder(river)).ports
     line = Line(port, read_format(folder(river), "wall"), "boot", topics, Numbers(frozenset({river.fridge})))
     line.take(b"half a line\n", at - timedelta(seconds=30))
-    entries = [each for n, raw in enumerate(LINES) for each in line.take(raw, at + timedelta(seconds=30 * n))]
+    entries = [each for n, raw in enumerate(lines) for each in line.take(raw, at + timedelta(seconds=30 * n))]
     producer = KafkaProducer(bootstrap_servers=river.settings.brokers)
     for entry in (*entries, entries[0]):
         headers = [(name, text.encode()) for name, text in entry.headers]
@@ -92,6 +92,52 @@ def test_a_mended_format_brings_in_what_the_wrong_one_refused_exactly_once(river
     assert b"?!" in bytes(still.row["raw"])
     assert 1 == settle(river.settings, site, day).counts["rejected"]
     assert sound(verify(river.settings))
+
+
+WARM = (b"4.5|60\n", b"9.0|60\n", b"9.1|60\n", b"9.2|60\n", b"4.1|60\n")
+EVENTS = "select transition, time, batch, withdrawn, details->>'replayed' from alarm_events order by time"
+
+
+def test_what_was_replayed_is_judged_as_late_data_exactly_once(river):
+    """It was too warm for a minute while the format was wrong: an alarm that nobody is woken for, and once."""
+    hear(river, NOW - timedelta(minutes=10), WARM)
+    river.ingest("wrong")
+    declare(river, RIGHT)
+    [done] = replay(river.settings, Choice(port="wall"), "first", NOW + timedelta(minutes=1))
+    assert [] == river.alarms()
+
+    [batch] = river.ingest("next")
+
+    assert {"replays": 1, "opened": 1, "cleared": 1}.items() <= batch.steps["judge"].items()
+    [(rule, *_, value, state, historical)] = river.alarms()
+    assert (f"{river.name}-warm", 9.2, "cleared", True) == (rule, value, state, historical)
+    told = river.sql(EVENTS)
+    assert [(batch.batch, None, f"replayed rejects of batch {done.batch}")] * 2 == [tuple(row[2:]) for row in told]
+    for run in ("next", "later", "next"):
+        river.ingest(run)
+    assert told == river.sql(EVENTS)
+    assert 1 == len(river.alarms())
+
+
+def test_a_replay_takes_back_an_alarm_and_says_so(river):
+    """The reading between the two warm ones was refused; it was cold, and there was no alarm."""
+    at = NOW - timedelta(minutes=10)
+    river.send(*(frame(river, at, seconds, 9.0) for seconds in (0, 60)))
+    hear(river, at + timedelta(seconds=30), [b"4.1|60\n"])
+    river.ingest("wrong")
+    assert ["open"] == [state for *_, state, _ in river.alarms()]
+    declare(river, RIGHT)
+    [done] = replay(river.settings, Choice(port="wall"), "first", NOW + timedelta(minutes=1))
+
+    river.ingest("next")
+
+    assert ["withdrawn"] == [state for *_, state, _ in river.alarms()]
+    [(why,)] = river.sql("select details->>'withdrawn' from alarm_events")
+    assert f"replayed rejects of batch {done.batch}" == why
+
+
+def frame(river: River, at: datetime, seconds: int, value: float):
+    return river.frame((NOW - at).total_seconds() - seconds, value, seq=seconds)
 
 
 class Killed(Exception):

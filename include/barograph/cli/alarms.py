@@ -306,7 +306,8 @@ def _said(moment: Moment) -> str:
     value = f" [dim]{moment.value:.4g}[/]" if moment.value is not None else ""
     if not moment.who:
         late = f" [dim]noticed {moment.noticed:%H:%M:%S}[/]" if moment.noticed else ""
-        taken = " [dim]withdrawn by late data[/]" if moment.withdrawn else ""
+        by = "replayed rejects" if moment.replayed else "late data" if moment.withdrawn else ""
+        taken = f" [dim]{'withdrawn' if moment.withdrawn else 'found'} by {by}[/]" if by else ""
         return f"[bold]{moment.what}[/]{value}{late}{taken}"
     to = f" to {escape(moment.assignee or 'nobody')}" if moment.what == "assign" else ""
     until = f" until {moment.until:%Y-%m-%d %H:%M}" if moment.until else ""

@@ -1,10 +1,14 @@
-"""judge: fold the batch's readings into the alarms, from the last state before anything that changed."""
+"""judge: fold the batch's readings into the alarms, from the last state before anything that changed.
+
+What was replayed since the batch before is folded with it, as late data. Replays judge nothing themselves: there is one
+chain of states, and the batches of `ingest` are its links.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 import pyarrow as pa
@@ -18,11 +22,12 @@ from barograph.ingest.refine import refined
 from barograph.rules.history import Rewound, rewound, touched_keys
 from barograph.rules.judge import judge as fold
 from barograph.rules.readings import Judged, Key, moment
+from barograph.rules.replays import NONE, Replayed, marked
 from barograph.rules.state import Source
 from barograph.rules.watches import Watches
 from barograph.settings import Settings
 from barograph.state import judged
-from barograph.state.ledger import Batch, Ledger
+from barograph.state.ledger import Batch, Ledger, replays_of
 from barograph.transforms.places import Places
 from barograph.windows import Window, microseconds
 
@@ -42,20 +47,38 @@ def judge(
     """Judge one batch. Returns counts of what it opened, cleared and withdrew."""
     if judged.judged_later(engine, batch.batch):
         return {"judged_later": 1}
-    sources = _sources(archive, places, batch)
+    replays = replays_of(engine, batch.batch)
+    replayed = _earliest(_sources(archive, places, each) for each in replays)
+    sources = _earliest([_sources(archive, places, batch), replayed])
     # One connection at a time: the engine has two, and the writer's lock is one of them.
     with closing(judged.states(engine, batch.batch)) as earlier:
         newest = next(earlier, None)
         touched = touched_keys(sources, newest[1] if newest else None, rules)
         back = rewound(chain([newest] if newest else [], earlier), touched, rules)
     begins = _begins(engine, batch, touched, back)
-    readings = _readings(spark, archive, places, batch, rules, begins, sources) if begins is not None else []
+    late = _late(replays, replayed, rules) if replays else NONE
+    end = max(batch.horizon, moment(late.until), *(window.end for window in batch.touched or []))
+    readings = _readings(spark, archive, places, batch, rules, (begins, end), sources) if begins is not None else []
     state, events = fold(
         back.state, readings, rules, microseconds(batch.horizon), _silence(settings, archive, batch)
     )  # fmt: skip
-    return judged.record(
-        engine, batch, state, back.since, events, rules, timedelta(seconds=settings.ingest.historical_after)
-    )
+    historical_after = timedelta(seconds=settings.ingest.historical_after)
+    counts = judged.record(
+        engine, batch, state, back.since, marked(events, late), rules, historical_after, late
+    )  # fmt: skip
+    return {**counts, **({"replays": len(replays)} if replays else {})}
+
+
+def _earliest(many: Iterable[Mapping[Source, int]]) -> dict[Source, int]:
+    found: dict[Source, int] = {}
+    for source, since in chain.from_iterable(each.items() for each in many):
+        found[source] = min(since, found.get(source, since))
+    return found
+
+
+def _late(replays: Sequence[Batch], sources: Mapping[Source, int], rules: Watches) -> Replayed:
+    ends = [microseconds(window.end) for each in replays for window in each.touched or []]
+    return Replayed(touched_keys(sources, None, rules), max(ends, default=0), [each.batch for each in replays])
 
 
 def _sources(archive: Archive, places: Places, batch: Batch) -> dict[Source, int]:
@@ -97,18 +120,19 @@ def _readings(
     places: Places,
     batch: Batch,
     rules: Watches,
-    begins: int,
+    stretch: tuple[int, datetime],
     sources: dict[Source, int],
 ) -> Iterator[Judged]:
-    """All readings of the touched points, and of those that are heard with them, as the record had them then."""
-    start = moment(begins)
+    """All readings of the touched points, and of those that are heard with them, as the record had them then.
+
+    Those beyond the horizon too: it is noted that they wait.
+    """
+    start, end = moment(stretch[0]), stretch[1]
     if start >= batch.horizon + timedelta(days=1):
         return iter([])
     inputs = {point for source in sources for watch in rules.hearing_of(*source) for point in watch.inputs}
     devices = {device for device, _ in inputs} | {device for device, _, _ in sources}
-    # Readings beyond the horizon are looked at too: it is noted that they wait.
-    end = max(batch.horizon, *(window.end for window in batch.touched or []), start)
-    rows: DataFrame = refined(spark, archive, places, [Window(start, end)], known=batch.batch)
+    rows: DataFrame = refined(spark, archive, places, [Window(start, max(start, end))], known=batch.batch)
     if len(devices) <= MANY and not _whole_ports(rules, sources):
         rows = rows.where(F.col("device").isin(*devices))
     value = F.coalesce("value", "raw").alias("value")

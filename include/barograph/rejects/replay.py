@@ -5,6 +5,7 @@ rejects ─► messages ─► parsing ─► record ─► refine ─► Influx
 A row of record/rejects is never changed. A replay adds what it found out (transforms.refusals), and the reading has the
 place in Kafka of its reject and an identity that follows from it: done twice, it is a duplicate. The batch's line in
 the ledger counts the rejects it brought in as `replayed`: all rejected less all replayed is what is still missing.
+The next batch of `ingest` judges its readings, as late data (ledger.replays_of).
 """
 
 from __future__ import annotations

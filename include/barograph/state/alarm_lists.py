@@ -72,6 +72,8 @@ class Moment:
     """Of what was judged: the horizon of the batch that found it."""
     withdrawn: bool = False
     """Late data took it back."""
+    replayed: bool = False
+    """What showed it, or took it back, were rejects that somebody replayed."""
 
 
 def listed(engine: Engine, wanted: Wanted, at: datetime, limit: int, before: int | None = None) -> list[Handled]:
@@ -100,6 +102,7 @@ def history(engine: Engine, handled: Handled) -> list[Moment]:
                 severity=row.get("severity"),
                 noticed=row["horizon"],
                 withdrawn=row["withdrawn"] is not None,
+                replayed="replayed" in (row["details"].get("withdrawn") or row["details"].get("replayed") or ""),
             )
             for row in connection.execute(_events(connection, handled.alarm)).mappings()
         ]

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from barograph.rules.history import Interval, alarms_of, gone, matched, position
 from barograph.rules.readings import Event, Key, moment
+from barograph.rules.replays import NONE, Replayed
 from barograph.rules.state import State, packed, unpacked
 from barograph.rules.watches import Watches
 from barograph.state import provisional, silences
@@ -60,16 +61,24 @@ def record(
     events: Sequence[Event],
     rules: Watches,
     historical_after: timedelta,
+    replayed: Replayed = NONE,
 ) -> dict[str, int]:
     """Store what a batch's judgement found, in one transaction, and what it amounts to.
 
-    `since`: per key, the time after which it was judged anew; events there that did not come again are withdrawn.
+    `since`: per key, the time after which it was judged anew; events there that did not come again are withdrawn, by
+    late data or by what was `replayed`.
     Returns how many of each transition, how many events were withdrawn, and how many provisional alarms were none.
     """
     counts = dict.fromkeys(("opened", "escalated", "downgraded", "cleared", "withdrawn", "refuted"), 0)
+
+    def by_replay(row: Row[Any]) -> bool:
+        return replayed.behind(_key(row), row.time)
+
     with engine.begin() as connection:
         back = gone(_standing(connection, since), since, events, lambda row: microseconds(row.time))
-        _withdraw(connection, batch.batch, back)
+        for replay, rows in groupby(sorted(back, key=by_replay), key=by_replay):
+            why = replayed.words if replay else f"batch {batch.batch} brought readings of before"
+            _withdraw(connection, batch.batch, list(rows), why)
         counts["withdrawn"] = len(back)
         for transition in _enter(connection, batch.batch, events):
             counts[transition] += 1
@@ -98,14 +107,13 @@ def _standing(connection: Connection, since: Mapping[Key, int | None]) -> list[R
     return list(connection.execute(wanted))
 
 
-def _withdraw(connection: Connection, batch: int, events: Sequence[Row[Any]]) -> None:
-    if events:
-        why = {"withdrawn": f"batch {batch} brought readings of before"}
-        connection.execute(
-            update(alarm_events)
-            .where(alarm_events.c.event.in_([row.event for row in events]))
-            .values(withdrawn=batch, details=alarm_events.c.details.op("||")(cast(why, JSONB)))
-        )
+def _withdraw(connection: Connection, batch: int, events: Sequence[Row[Any]], why: str) -> None:
+    said = cast({"withdrawn": why}, JSONB)
+    connection.execute(
+        update(alarm_events)
+        .where(alarm_events.c.event.in_([row.event for row in events]))
+        .values(withdrawn=batch, details=alarm_events.c.details.op("||")(said))
+    )
 
 
 def _enter(connection: Connection, batch: int, events: Sequence[Event]) -> Iterator[str]:

@@ -219,6 +219,20 @@ def _batch(row: Row[Any]) -> Batch:
     )
 
 
+def replays_of(engine: Engine, batch: int) -> list[Batch]:
+    """The finished replays that a batch of `ingest` judges: those that none before it has judged.
+
+    They are its own from the first call on: a run that is cleared judges the same ones again, and no other does.
+    """
+    # All their names come after drain's, and the index knows the order: the ledger is long.
+    replays = batches.c.writer > "drain", batches.c.writer.like("replay:%"), batches.c.done, batches.c.batch < batch
+    free = update(batches).where(*replays, ~batches.c.steps.has_key("judged_by"))
+    own = select(batches).where(*replays, batches.c.steps["judged_by"].as_integer() == batch)
+    with engine.begin() as connection:
+        connection.execute(free.values(steps=batches.c.steps.op("||")(cast({"judged_by": batch}, JSONB))))
+        return [_batch(row) for row in connection.execute(own.order_by(batches.c.batch))]
+
+
 def first_horizon(engine: Engine) -> datetime | None:
     """When the first batch of all was planned; None before it."""
     with engine.connect() as connection:
