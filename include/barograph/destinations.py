@@ -6,15 +6,16 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from barograph.documents import Strict
 from barograph.registry import Slug
 
 What = Literal["readings", "windows", "alarms"]
+When = Literal["always", "not_fine", "never"]
 
 
 class Destination(Strict):
@@ -76,7 +77,7 @@ Target = Annotated[KafkaTarget | ParquetTarget | WebhookTarget, Field(discrimina
 
 
 class Recipient(Strict):
-    """Who gets reports, each revision once; docs/report.md."""
+    """A place that gets reports, each revision once; docs/report.md."""
 
     name: Slug
     """Under which it is noted what was delivered."""
@@ -84,22 +85,18 @@ class Recipient(Strict):
     """`not_fine`: only reports that say that something was not."""
     sites: list[str] = Field(default=["*"], min_length=1)
     """Shell patterns."""
-
     days: int = Field(default=7, ge=1, le=366)
-    """Only reports of so many last days: a backfill of years is no news."""
+    """Only reports that ended within so many last days: a backfill of years is no news."""
 
-    def wants(self, site: str, verdict: str, age: timedelta) -> bool:
-        """`age`: from the beginning of the day that it is about."""
-        ours = any(fnmatchcase(site, each) for each in self.sites)
-        return ours and (self.when == "always" or verdict != "fine") and age <= timedelta(days=self.days + 1)
+    def wants(self, site: str, period: str, verdict: str, age: timedelta) -> bool:
+        """`age`: from the beginning of the last day that it is about."""
+        return any(fnmatchcase(site, each) for each in self.sites) and news(self.when, verdict, age, self.days)
 
 
-class MailRecipient(Recipient):
-    kind: Literal["mail"]
-    """The headline, two charts and the PDF, through the SMTP server of `mail`."""
-    to: list[Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\\\[\]]{1,64}@[^\s@<>,;:\"()\\\[\]]{1,180}$")]] = Field(
-        min_length=1, max_length=50
-    )
+def news(when: When, verdict: str, age: timedelta, days: int) -> bool:
+    """Whether somebody wants a report of this verdict, whose last day began so long ago."""
+    wanted = when == "always" or (when == "not_fine" and verdict != "fine")
+    return wanted and age <= timedelta(days=days + 1)
 
 
 class FolderRecipient(Recipient):
@@ -123,7 +120,28 @@ class WebhookRecipient(Recipient):
         return _web(url)
 
 
-AnyRecipient = Annotated[MailRecipient | FolderRecipient | WebhookRecipient, Field(discriminator="kind")]
+AnyRecipient = Annotated[FolderRecipient | WebhookRecipient, Field(discriminator="kind")]
+
+
+def _no_mail(raw: Any) -> Any:
+    for each in raw if isinstance(raw, list) else ():
+        if isinstance(each, dict) and each.get("kind") == "mail":
+            raise ValueError(
+                f"{each.get('name')}: people are told by contacts.yaml now. Make it a contact with a mail channel and "
+                f"`reports: {{daily: {each.get('when', 'always')}}}`; docs/notify.md"
+            )
+    return raw
+
+
+def _apart(recipients: list[AnyRecipient]) -> list[AnyRecipient]:
+    names = [each.name for each in recipients]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    return recipients
+
+
+Recipients = Annotated[list[AnyRecipient], BeforeValidator(_no_mail), AfterValidator(_apart)]
+"""Of `reports.deliver`."""
 
 
 def checked(targets: Sequence[Target], brokers: str, ours: Collection[str]) -> None:

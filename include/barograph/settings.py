@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from barograph import documents
-from barograph.destinations import AnyRecipient, Target, checked
+from barograph.destinations import Recipients, Target, checked
 from barograph.errors import SettingsError
 from barograph.registry import Slug
 
@@ -198,16 +198,8 @@ class ReportSettings(Section):
     """Templates and charts that win over ours (docs/report.md); a relative path starts in the data folder."""
     processes: int = Field(default=0, ge=0, le=64)
     """That draw the charts of a large site; 0 means one for each core."""
-    deliver: list[AnyRecipient] = Field(default=[], max_length=100)
-    """Who gets the reports of days: by mail, into a folder, to a webhook; docs/report.md."""
-
-    @field_validator("deliver")
-    @classmethod
-    def _apart(cls, deliver: list[AnyRecipient]) -> list[AnyRecipient]:
-        names = [each.name for each in deliver]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(twice)} stands there twice")
-        return deliver
+    deliver: Recipients = Field(default=[], max_length=100)
+    """Folders and webhooks that get reports, docs/report.md; people stand in contacts.yaml."""
 
 
 class CollectorSettings(Section):

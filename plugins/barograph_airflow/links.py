@@ -17,9 +17,9 @@ def opaque(*names: str) -> str:
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
-def page_id(site: str, day: str) -> str:
-    """A day's report."""
-    return opaque(site, day)
+def page_id(site: str, key: str) -> str:
+    """A report: `key` is its day, or `week-2026-W25` and the like."""
+    return opaque(site, key)
 
 
 def device_id(site: str, device: str) -> str:
@@ -49,7 +49,7 @@ class ReportLink(BaseOperatorLink):
         from airflow.sdk.execution_time.xcom import XCom
 
         made = XCom.get_value(ti_key=ti_key, key="return_value")
-        return in_airflow(f"/reports/{page_id(made['site'], made['day'])}") if made else ""
+        return in_airflow(f"/reports/{page_id(made['site'], made.get('key', made['day']))}") if made else ""
 
 
 class BacktestLink(BaseOperatorLink):

@@ -30,7 +30,7 @@ def _ingest(facts: Facts) -> str:
 
 def _report(facts: Facts) -> str:
     changed = f"revision {facts['revision']}" if facts["changed"] else "nothing new"
-    return f"{facts['site']}, {facts['day']}: {facts['headline']} ({changed})"
+    return f"{facts['site']}, {facts['key']}: {facts['headline']} ({changed})"
 
 
 HEADLINES: dict[str, Callable[[Facts], str]] = {

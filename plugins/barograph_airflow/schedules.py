@@ -69,6 +69,16 @@ def local_day() -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable("0 0 * * *", timezone=zone())
 
 
+def local_week() -> CronDataIntervalTimetable:
+    """The interval is the local week, from Monday to Monday."""
+    return CronDataIntervalTimetable("0 0 * * MON", timezone=zone())
+
+
+def local_month() -> CronDataIntervalTimetable:
+    """The interval is the local month, from the first to the first."""
+    return CronDataIntervalTimetable("0 0 1 * *", timezone=zone())
+
+
 def nightly() -> CronDataIntervalTimetable:
     """After `daily` has published, so that the backup has last night's reports."""
     return CronDataIntervalTimetable("30 3 * * *", timezone=zone())
@@ -92,16 +102,25 @@ def at_most() -> dict[str, Param]:
 
 
 def day_and_sites() -> dict[str, Param]:
+    return _asked(
+        "Day",
+        f"One day, in {zone()}. Empty: the day of the run, which is yesterday for one started by hand, "
+        "and the days that late data or the registry made stale. For many days use Backfill.",
+    )
+
+
+def week_and_sites() -> dict[str, Param]:
+    return _asked("Any day of the week", "Empty: the week of the run; for one started by hand the last whole one.")
+
+
+def month_and_sites() -> dict[str, Param]:
+    return _asked("Any day of the month", "Empty: the month of the run; for one started by hand the last whole one.")
+
+
+def _asked(title: str, description: str) -> dict[str, Param]:
     names = {site.site: site.name for site in registry.read_sites(load_settings().sites_folder)}
     return {
-        "day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Day",
-            description=f"One day, in {zone()}. Empty: the day of the run, which is yesterday for one started by hand, "
-            "and the days that late data or the registry made stale. For many days use Backfill.",
-        ),
+        "day": Param(None, type=["null", "string"], format="date", title=title, description=description),
         "sites": Param(
             None,
             type=["null", "array"],

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 from barograph import registry
 from barograph.errors import DocumentError
 from barograph.registry import Site
+from barograph.reports.periods import Kind, Period
 from barograph.settings import Settings
 from barograph_airflow.schedules import zone
-from barograph_airflow.windows import day_of, horizon_of
+from barograph_airflow.windows import day_of, horizon_of, period_of
+
+if TYPE_CHECKING:
+    from barograph.archive import Archive
 
 COUNTS = ("read", "stored", "duplicate", "rejected")
 
 STALE_AT_ONCE = 31
 """Stale days that one night makes anew, the newest ones; the others follow in the nights after."""
 
+UNDER_WAY = timedelta(hours=12)
+"""So long after midnight `daily` may still settle the day before."""
+
 LocalDay = dict[str, str]
-"""{"site": "demo", "day": "2026-11-22"}"""
+"""{"site": "demo", "day": "2026-11-22"}; with "period": "week" or "month", the one that begins on that day."""
 
 
 def days(settings: Settings, context: Any, sites: list[str]) -> list[LocalDay]:
@@ -39,6 +46,35 @@ def days(settings: Settings, context: Any, sites: list[str]) -> list[LocalDay]:
         marks = [(each.site, each.day) for each in stale.marked(connect(settings)) if each.site in sites]
         found += [each for each in dict.fromkeys(marks) if each not in found and each[1] < own][:STALE_AT_ONCE]
     return [{"site": name, "day": day.isoformat()} for name, day in found]
+
+
+def periods(settings: Settings, context: Any, sites: list[str], kind: Kind) -> list[LocalDay]:
+    """The run's own week or month of each site; unless by hand, only of sites of which some day of it is settled.
+
+    A scheduled run also makes anew the one before, if that has a report: late data may have changed it.
+    """
+    from barograph.archive import Archive
+    from barograph.reports.shelf import longer
+
+    own, how, archive = period_of(context, zone(), kind), context["dag_run"].run_type, Archive.of(settings)
+    found = [(name, own) for name in sites if how == "manual" or len(_settled(archive, name, own.first, own.last)) > 0]
+    if how == "scheduled":
+        published = {(report.site, report.key) for report in longer(settings)}
+        found += [(name, own.before) for name in sites if (name, own.before.key) in published]
+    return [{"site": name, "day": period.first.isoformat(), "period": kind} for name, period in found]
+
+
+def settled(settings: Settings, context: Any, local: LocalDay, now: datetime) -> bool:
+    """Whether nobody need wait for the last day of a site's week or month.
+
+    Only a scheduled run waits, whose `daily` is still under way: one that comes half a day late takes what there is.
+    """
+    from barograph.archive import Archive
+
+    run, last = context["dag_run"], _period(local).last
+    if run.run_type != "scheduled" or now - run.data_interval_end > UNDER_WAY:
+        return True
+    return len(_settled(Archive.of(settings), local["site"], last, last)) > 0
 
 
 def ingest(settings: Settings, context: Any, _: None) -> dict[str, Any]:
@@ -58,17 +94,20 @@ def settle(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
 
 
 def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
+    from barograph.notify.readers import readers
     from barograph.reports.delivery import deliver
     from barograph.reports.publish import find, report
     from barograph.state.engine import connect
 
-    made = report(settings, _site(settings, local["site"]), date.fromisoformat(local["day"]))
+    made = report(settings, _site(settings, local["site"]), _period(local))
     # When it really runs: a backfill's reports of last year are no news, whatever its intervals say.
     at = getattr(context["dag_run"], "start_date", None) or horizon_of(context)
-    took = deliver(settings, find(settings, made.site, made.day), connect(settings), at)
+    published = find(settings, made.site, made.day, key=made.key)
+    took = deliver(settings, published, readers(settings), connect(settings), at)
     return {
         "site": made.site,
         "day": made.day.isoformat(),
+        "key": made.key,
         "revision": made.revision,
         "changed": made.changed,
         "verdict": made.verdict,
@@ -154,6 +193,14 @@ def tell(settings: Settings, step: str, facts: Mapping[str, Any], context: Any) 
     over = datetime.combine(date.fromisoformat(day) + timedelta(days=1), time(), UTC) if day else horizon_of(context)
     tags = {"dag": context["dag_run"].dag_id} | ({"site": site} if site else {})
     operations.tell(settings, {step: facts}, tags, over)
+
+
+def _settled(archive: Archive, site: str, first: date, last: date) -> Any:
+    return archive.derived("days", site, first, ["day"], until=last)
+
+
+def _period(local: LocalDay) -> Period:
+    return Period.of(cast(Kind, local.get("period", "day")), date.fromisoformat(local["day"]))
 
 
 def _day(text: str | None) -> date | None:

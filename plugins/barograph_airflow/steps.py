@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from barograph import registry
 from barograph.errors import DocumentError, LedgerError, QuestionError, SettingsError
+from barograph.reports.periods import Kind
 from barograph.settings import Settings, load_settings
 from barograph_airflow import notes, stages
 from barograph_airflow.links import BacktestLink, BackupLink, BatchLink, DaysLink, ReportLink
@@ -33,6 +34,8 @@ NAMES = {
     "ingest": "Bring the readings in",
     "grace": "Wait for late readings",
     "days": "Choose the days",
+    "periods": "Choose week or month",
+    "settled": "Wait for its last day",
     "settle": "Settle the day",
     "report": "Publish its report",
     "backup": "Back everything up",
@@ -41,6 +44,9 @@ NAMES = {
     "backtest": "Try other rules",
 }
 """What a step is called in graphs and grids."""
+
+WHICH = "{{ [task.day.site, task.day.get('period'), task.day.day] | select | join(' ') }}"
+"""What tells the tasks of a mapped step apart: `demo 2026-11-22`, `demo week 2026-11-16`."""
 
 TELL_THEMSELVES = {"ingest"}
 """Steps that put what they did into the bucket `operations` in more detail than we could."""
@@ -59,7 +65,7 @@ def step(verb: str, day: Any = None, minutes: int = 15, at_once: int | None = No
     """
     kind = KINDS.get(verb, Step)
     if day is not None:
-        options["map_index_template"] = "{{ task.day.site }} {{ task.day.day }}"
+        options["map_index_template"] = WHICH
     return kind(
         task_id=verb,
         task_display_name=NAMES[verb],
@@ -79,6 +85,25 @@ def grace() -> Grace:
 def days() -> Any:
     """The local days of this run, for `expand`: of each site its own, and at night those that are stale."""
     return Days(task_id="days", task_display_name=NAMES["days"]).output
+
+
+def periods(kind: Kind) -> Any:
+    """The local week or month of this run, for `expand`: of each site."""
+    return Periods(task_id="periods", task_display_name=NAMES["periods"], kind=kind).output
+
+
+def settled(period: Any, hours: float) -> Settled:
+    """Wait until the last day of a week or month is settled, without holding a slot; red after so many hours."""
+    return Settled(
+        task_id="settled",
+        task_display_name=NAMES["settled"],
+        day=period,
+        map_index_template=WHICH,
+        mode="reschedule",
+        poke_interval=60.0,
+        timeout=hours * 3600,
+        doc_md="When red: docs/runbook.md",
+    )
 
 
 class Step(BaseOperator):
@@ -146,15 +171,28 @@ KINDS: dict[str, type[Step]] = {
 class Days(BaseOperator):
     def execute(self, context: Any) -> list[dict[str, str]]:
         settings = load_settings()
-        try:
-            known = [site.site for site in registry.read_sites(settings.sites_folder)]
-        except DocumentError as error:
-            raise AirflowFailException(str(error)) from error
-        asked = context["params"].get("sites") or known
-        strangers = sorted(set(asked) - set(known))
-        if strangers:
-            raise AirflowFailException(f"No site {', '.join(strangers)}. There are: {', '.join(known)}.")
-        return stages.days(settings, context, [name for name in known if name in asked])
+        return stages.days(settings, context, _sites(settings, context))
+
+
+class Periods(BaseOperator):
+    def __init__(self, *, kind: Kind, **options: Any) -> None:
+        super().__init__(**options)
+        self.kind = kind
+
+    def execute(self, context: Any) -> list[dict[str, str]]:
+        settings = load_settings()
+        return stages.periods(settings, context, _sites(settings, context), self.kind)
+
+
+class Settled(BaseSensorOperator):
+    template_fields = ("day",)
+
+    def __init__(self, *, day: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.day = day
+
+    def poke(self, context: Any) -> bool:
+        return stages.settled(load_settings(), context, self.day, datetime.now(UTC))
 
 
 class Grace(BaseOperator):
@@ -172,6 +210,19 @@ class Grace(BaseOperator):
 
     def over(self, context: Any, event: Any = None) -> None:
         log.info("grace_over")
+
+
+def _sites(settings: Settings, context: Any) -> list[str]:
+    """Those that the run's form names, else all."""
+    try:
+        known = [site.site for site in registry.read_sites(settings.sites_folder)]
+    except DocumentError as error:
+        raise AirflowFailException(str(error)) from error
+    asked = context["params"].get("sites") or known
+    strangers = sorted(set(asked) - set(known))
+    if strangers:
+        raise AirflowFailException(f"No site {', '.join(strangers)}. There are: {', '.join(known)}.")
+    return [name for name in known if name in asked]
 
 
 def _pace(facts: Facts, seconds: float) -> Facts:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -55,22 +59,55 @@ def register(main: typer.Typer) -> None:
     main.add_typer(app, name="report")
 
 
-@app.command()
-def make(
+@dataclass(frozen=True)
+class Asked:
+    """Which report a command is about."""
+
+    settings: Settings
+    site: Site
+    period: Period
+    scope: Scope
+
+    def found(self, revision: int | None = None) -> Published:
+        """As it was published. Raises ReportError."""
+        from barograph.reports.publish import find
+
+        return find(self.settings, self.site.site, self.period.first, revision, self.period.key + self.scope.key)
+
+
+def _asked(
     site: SiteName = None,
     day: Day = None,
     period: Long = Kind.day,
     until: Until = None,
     zone: ZoneName = None,
     device: DeviceName = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Asked:
+    settings = load_settings()
+    chosen = _site(settings, site)
+    return Asked(settings, chosen, _period(chosen, day, period, until), _scope(zone, device))
+
+
+def about_a_report(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument is an Asked gets the options of `_asked` in its place."""
+    asks = inspect.signature(_asked, eval_str=True).parameters
+    _, *others = inspect.signature(command, eval_str=True).parameters.values()
+
+    @wraps(command)
+    def whole(**given: Any) -> None:
+        command(_asked(**{name: given.pop(name) for name in asks}), **given)
+
+    whole.__signature__ = inspect.Signature([*asks.values(), *others])  # type: ignore[attr-defined]
+    return whole
+
+
+@app.command()
+@about_a_report
+def make(asked: Asked, as_json: AsJson = False) -> None:
     """Make the report of settled days. The same data is never a second revision."""
     from barograph.reports.publish import report
 
-    settings = load_settings()
-    chosen = _site(settings, site)
-    made = report(settings, chosen, _period(chosen, day, period, until), scope=_scope(zone, device))
+    made = report(asked.settings, asked.site, asked.period, scope=asked.scope)
     if as_json:
         facts = {
             name: getattr(made, name) for name in ("site", "revision", "fingerprint", "changed", "verdict", "headline")
@@ -79,29 +116,27 @@ def make(
         return
     news = "new" if made.changed else "unchanged"
     out.print(f"{MARKS[made.verdict]} [bold]{escape(made.headline)}[/]")
-    out.print(f"{made.site}, {made.folder.parent.name}: revision {made.revision}, {news}")
+    out.print(f"{made.site}, {made.key}: revision {made.revision}, {news}")
     out.print(escape(str(made.page)))
-    if hint := _font_hint(settings):
+    if hint := _font_hint(asked.settings):
         out.print(f"[yellow]{hint}[/]")
 
 
 @app.command()
-def deliver(site: SiteName = None, day: Day = None, as_json: AsJson = False) -> None:
-    """Bring a day's report to those of `reports.deliver` who did not get this revision yet."""
+@about_a_report
+def deliver(asked: Asked, as_json: AsJson = False) -> None:
+    """Bring a report to the contacts, folders and webhooks that want it and did not get this revision yet."""
+    from barograph.notify.readers import readers
     from barograph.reports.delivery import deliver
-    from barograph.reports.publish import find
     from barograph.state.engine import connect
 
-    settings = load_settings()
-    chosen = _site(settings, site)
-    found = find(settings, chosen.site, day.date() if day else _yesterday(chosen))
-    took = deliver(settings, found, connect(settings), datetime.now(UTC))
+    settings, found = asked.settings, asked.found()
+    took = deliver(settings, found, readers(settings), connect(settings), datetime.now(UTC))
     if as_json:
-        _print_json(
-            {"site": found.site, "day": found.day.isoformat(), "revision": found.revision, "delivered_to": took}
-        )
+        facts = {"site": found.site, "day": found.day.isoformat(), "key": found.key, "revision": found.revision}
+        _print_json({**facts, "delivered_to": took})
         return
-    out.print(f"{found.site}, {found.day}: revision {found.revision} delivered to {', '.join(took) or 'nobody new'}")
+    out.print(f"{found.site}, {found.key}: revision {found.revision} delivered to {', '.join(took) or 'nobody new'}")
 
 
 @app.command()
@@ -150,23 +185,14 @@ def list_(site: SiteName = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+@about_a_report
 def show(
-    site: SiteName = None,
-    day: Day = None,
-    period: Long = Kind.day,
-    until: Until = None,
-    zone: ZoneName = None,
-    device: DeviceName = None,
+    asked: Asked,
     revision: Annotated[int | None, typer.Option(min=1, help="The latest, unless said.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a published report says, and where its page is."""
-    from barograph.reports.publish import find
-
-    settings = load_settings()
-    chosen = _site(settings, site)
-    about = _period(chosen, day, period, until)
-    found = find(settings, chosen.site, about.first, revision, about.key + _scope(zone, device).key)
+    found = asked.found(revision)
     said = found.summary
     if as_json:
         _print_json(said)
@@ -178,7 +204,7 @@ def show(
     if ledger := said["ledger"]:
         out.print("  {read} read = {stored} stored + {duplicate} duplicate + {rejected} rejected".format(**ledger))
     others = ", ".join(str(number) for number in found.revisions)
-    out.print(f"{found.site}, {found.folder.parent.name}: revision {found.revision} of {others}")
+    out.print(f"{found.site}, {found.key}: revision {found.revision} of {others}")
     out.print(escape(str(found.page)))
 
 

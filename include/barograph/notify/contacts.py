@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from barograph.destinations import When
 from barograph.documents import Strict
 from barograph.notify.news import rank
 from barograph.notify.quiet import Quiet
@@ -138,6 +139,17 @@ class Wanted(Strict):
     """Nothing but what others left unacknowledged."""
 
 
+class ReportsWanted(Strict):
+    """Which reports somebody gets by mail, each revision once."""
+
+    daily: When = "never"
+    """`not_fine`: only one that says that something was not."""
+    weekly: When = "never"
+    monthly: When = "never"
+    sites: list[str] = []
+    """Of these sites, `["*"]` for all; the site of the file unless said."""
+
+
 class Escalation(Strict):
     after: float = Field(gt=0, le=7 * 86_400)
     """Seconds without an acknowledgement."""
@@ -154,6 +166,8 @@ class Contact(Strict):
     channels: list[AnyChannel] = Field(min_length=1)
     """All of them are told."""
     alarms: Wanted = Wanted()
+    reports: ReportsWanted | None = None
+    """On his mail channels."""
     quiet: list[Quiet] = Field(default=[], max_length=20)
     group: float = Field(default=30.0, ge=0, le=86_400)
     """Seconds that a first alarm waits for others: what comes within is told together."""
@@ -170,6 +184,8 @@ class Contact(Strict):
             raise ValueError(f"channel {', '.join(twice)} stands here twice")
         if any(step.to == self.contact for step in self.escalate):
             raise ValueError("escalates to itself; use `repeat`")
+        if self.reports and not any(isinstance(channel, MailChannel) for channel in self.channels):
+            raise ValueError("wants reports, which come by mail, and has no channel of kind mail")
         return self
 
     def channel(self, name: str) -> AnyChannel | None:

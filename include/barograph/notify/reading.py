@@ -67,6 +67,11 @@ def signature(settings: Settings) -> tuple[object, ...]:
     return tuple(_mark(path) for path in [*watched, settings.secrets_folder])
 
 
+def good(settings: Settings) -> Path:
+    """Where the last contacts without a mistake are kept."""
+    return settings.path("run", "contacts.json")
+
+
 def remember(path: Path, book: Book) -> None:
     """Keep what was good for the next start. It names secrets, and holds none."""
     beside = path.with_suffix(".tmp")
@@ -121,12 +126,12 @@ def _about_each_other(
         for index, step in _listed(raw, "escalate") if whole else ():
             if isinstance(to := step.get("to"), str) and to not in names:
                 yield document.problem((*here, "escalate", index, "to"), f"there is no contact {to}.{_hint(to, names)}")
-        wanted: Raw = raw["alarms"] if whole and isinstance(raw.get("alarms"), dict) else {}
-        for field, there in known.items():
-            said = wanted.get(field)
+        for part, field in (*(("alarms", field) for field in known), ("reports", "sites")) if whole else ():
+            wanted, there = raw.get(part), known[field]
+            said = wanted.get(field) if isinstance(wanted, dict) else None
             for index, name in enumerate(said if isinstance(said, list) else ()):
                 if isinstance(name, str) and name not in there and not any(letter in name for letter in "*?["):
-                    place = (*here, "alarms", field, index)
+                    place = (*here, part, field, index)
                     yield document.problem(place, f"there is no {field[:-1]} {name}.{_hint(name, there)}")
         for index, channel in _listed(raw, "channels"):
             for field, problem in _of_channel(settings, channel):

@@ -135,7 +135,7 @@ class Notifier:
         signature = reading.signature(self.settings)
         if signature == self._signature:
             return
-        path = self.settings.path("run", "contacts.json")
+        path = reading.good(self.settings)
         begun = self._signature is not None
         self._signature = signature
         try:

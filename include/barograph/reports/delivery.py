@@ -1,5 +1,7 @@
 """Bring a published report to those who want it: each revision once to each, by mail, into a folder, to a webhook.
 
+People are in contacts.yaml (`notify/readers.py`), folders and webhooks in `reports.deliver`.
+
 A recipient is noted after it took the report, so one that was away gets it with the next attempt, under the same
 identity: what comes twice can be known. What is refused for good is noted too, and not tried again.
 """
@@ -8,39 +10,73 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import structlog
 from sqlalchemy import Engine
 
-from barograph.destinations import AnyRecipient, FolderRecipient, MailRecipient, WebhookRecipient, WebhookTarget
+from barograph.destinations import FolderRecipient, WebhookRecipient, WebhookTarget, When, news
 from barograph.errors import DeliveryError, DeliveryRefused, ReportError, TargetError, TargetRefused
 from barograph.mail import Attachment, Mail
 from barograph.mail import send as send_mail
 from barograph.reports.page import mail_page
+from barograph.reports.periods import Period
 from barograph.reports.shelf import Published
+from barograph.reports.words import Voice
 from barograph.settings import Settings
 from barograph.state import deliveries
 from barograph.targets.webhook import WebhookSender
 
 log = structlog.get_logger()
 
-Send = Callable[[Settings, AnyRecipient, Published, datetime], None]
+LATELY = 7
+"""Days: people are not sent reports that ended longer ago; a backfill of years is no news."""
 
 MARKS = {"fine": "✓", "events": "!", "incomplete": "…", "empty": "∅"}
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A person who gets reports by mail."""
+
+    name: str
+    """Under which it is noted what was delivered."""
+    to: tuple[str, ...]
+    when: Mapping[str, When]
+    """A report's period -> whether it is wanted: {"day": "not_fine", "week": "always"}."""
+    sites: Sequence[str]
+    """Shell patterns."""
+
+    def wants(self, site: str, period: str, verdict: str, age: timedelta) -> bool:
+        """`age`: from the beginning of the last day that it is about."""
+        ours = any(fnmatchcase(site, each) for each in self.sites)
+        return ours and news(self.when.get(period, "never"), verdict, age, LATELY)
+
+
+AnyRecipient = Reader | FolderRecipient | WebhookRecipient
+Send = Callable[[Settings, AnyRecipient, Published, datetime], None]
+
+
 def deliver(
-    settings: Settings, published: Published, engine: Engine, at: datetime, send: Send | None = None
+    settings: Settings,
+    published: Published,
+    readers: Iterable[Reader],
+    engine: Engine,
+    at: datetime,
+    send: Send | None = None,
 ) -> list[str]:
     """Those who got it now. Raises DeliveryError that names those who have to wait, after all others got theirs."""
-    site, key, revision = published.site, published.folder.parent.name, published.revision
-    verdict = str(published.summary.get("verdict", ""))
-    age = at - datetime.combine(published.day, time.min, tzinfo=at.tzinfo)
-    wanted = [each for each in settings.reports.deliver if each.wants(site, verdict, age)]
+    site, key, revision = published.site, published.key, published.revision
+    said = published.summary
+    last = date.fromisoformat(said.get("until") or published.day.isoformat())
+    about = site, str(said.get("period", "day")), str(said.get("verdict", ""))
+    age = at - datetime.combine(last, time.min, tzinfo=at.tzinfo)
+    wanted = [each for each in (*readers, *settings.reports.deliver) if each.wants(*about, age)]
     before = deliveries.done(engine, site, key, revision) if wanted else {}
     took, waiting = [], []
     for recipient in wanted:
@@ -63,12 +99,12 @@ def deliver(
 
 def identity(published: Published) -> str:
     """The same whenever this revision is sent."""
-    return f"report.{published.site}.{published.folder.parent.name}.r{published.revision}"
+    return f"report.{published.site}.{published.key}.r{published.revision}"
 
 
 def _send(settings: Settings, recipient: AnyRecipient, published: Published, at: datetime) -> None:
     match recipient:
-        case MailRecipient():
+        case Reader():
             send_mail(settings, mail(recipient.to, published, at))
         case FolderRecipient():
             _copy(settings.home / recipient.folder, published)
@@ -79,7 +115,7 @@ def _send(settings: Settings, recipient: AnyRecipient, published: Published, at:
 def mail(to: Iterable[str], published: Published, at: datetime) -> Mail:
     """The headline, the day at a glance, the chart of what was worst, and the PDF."""
     said = published.summary
-    title = f"{said['name']}, {said['day']}"
+    title = f"{said['name']}, {_when(said)}"
     lines = [finding["text"] for finding in (*said["wrong"], *said["notes"])]
     pictures = {
         name: content
@@ -99,6 +135,15 @@ def mail(to: Iterable[str], published: Published, at: datetime) -> Mail:
     )
 
 
+def _when(said: Mapping[str, Any]) -> str:
+    """What it is about, as people say it; days are numbers, for a list of subjects is read down."""
+    first, last = (date.fromisoformat(said[name]) for name in ("day", "until"))
+    if first == last:
+        return str(said["day"])
+    period = Period(said["period"], first, last)
+    return Voice(period, said["timezone"], said["language"]).named(period)
+
+
 def worst(said: Mapping[str, Any]) -> str:
     """The file of the chart that a person would open first."""
     alarmed = [(alarm["device"], alarm["metric"]) for alarm in said["alarms"]]
@@ -110,7 +155,7 @@ def worst(said: Mapping[str, Any]) -> str:
 
 
 def _name(published: Published) -> str:
-    return f"{published.site}-{published.folder.parent.name}-r{published.revision}"
+    return f"{published.site}-{published.key}-r{published.revision}"
 
 
 def _bytes(published: Published, file: str) -> bytes:

@@ -48,6 +48,17 @@ class Period:
     def between(cls, first: date, last: date) -> Period:
         return cls("days", first, last) if first != last else cls("day", first, first)
 
+    @classmethod
+    def named(cls, key: str) -> Period:
+        """The week, month or year of a key. Raises ValueError for any other."""
+        if re.fullmatch(r"week-[0-9]{4}-W[0-9]{2}", key):
+            return cls.of("week", date.fromisoformat(key.removeprefix("week-")))
+        if re.fullmatch(r"month-[0-9]{4}-[0-9]{2}", key):
+            return cls.of("month", date.fromisoformat(f"{key.removeprefix('month-')}-01"))
+        if re.fullmatch(r"year-[0-9]{4}", key):
+            return cls.of("year", date(int(key.removeprefix("year-")), 1, 1))
+        raise ValueError(f"{key} is no week, month or year")
+
     def __len__(self) -> int:
         return (self.last - self.first).days + 1
 

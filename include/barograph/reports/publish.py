@@ -58,6 +58,11 @@ class Report:
     headline: str
 
     @property
+    def key(self) -> str:
+        """Of its time and its part of the site: `2026-06-17`, `week-2026-W25`."""
+        return self.folder.parent.name
+
+    @property
     def page(self) -> Path:
         return self.folder / "index.html"
 

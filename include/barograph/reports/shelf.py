@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from barograph.errors import ReportError
+from barograph.reports.periods import Period
 from barograph.settings import Settings
 
 LATEST = "latest"
@@ -32,6 +33,11 @@ class Published:
     day: date
     revision: int
     folder: Path
+
+    @property
+    def key(self) -> str:
+        """Of its time and its part of the site: `2026-06-17`, `week-2026-W25`."""
+        return self.folder.parent.name
 
     @property
     def page(self) -> Path:
@@ -104,6 +110,18 @@ def listing(settings: Settings) -> list[Published]:
         except (ValueError, ReportError):
             continue  # not ours, or not published yet
     return sorted(found, key=lambda report: (-report.day.toordinal(), report.site))
+
+
+def longer(settings: Settings) -> list[Published]:
+    """The latest report of each week, month and year of a whole site, newest first."""
+    found = []
+    for folder in settings.reports_folder.glob("*/*-*"):
+        try:
+            first = Period.named(folder.name).first
+            found.append(find(settings, folder.parent.name, first, key=folder.name))
+        except (ValueError, ReportError):
+            continue  # a day's, a part's, not ours, or not published yet
+    return sorted(found, key=lambda report: (-report.day.toordinal(), report.key, report.site))
 
 
 def revisions(folder: Path) -> list[int]:

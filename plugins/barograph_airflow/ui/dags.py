@@ -18,7 +18,15 @@ from barograph_airflow.ui.pages import Pages, path, zone_of
 from barograph_airflow.ui.runs import facts_of
 from barograph_airflow.ui.shelf import Shelf
 
-PAGES = {"ingest": "data", "daily": "reports", "backup": "health", "maintenance": "data", "backtest": "backtests"}
+PAGES = {
+    "ingest": "data",
+    "daily": "reports",
+    "weekly": "reports",
+    "monthly": "reports",
+    "backup": "health",
+    "maintenance": "data",
+    "backtest": "backtests",
+}
 """DAG -> the page that shows what its runs amount to."""
 
 

@@ -67,6 +67,7 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
             names={one: names.get(one) or known.get(one) or one for one in sorted({*known, *names})},
             months=shown,
             cards=listed,
+            longer=shelf.longer(chosen),
             until=until,
             missing=calendar.missing(cards, first, today),
             signed={one.day for one in knows.signed},
@@ -85,6 +86,8 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
 
     def facts_of(card: Card) -> dict[str, Any]:
         site = card.published.site
+        if not card.daily:
+            return {"card": card, "stale": "", "signed": [], "signable": False, "zone": days.zone(site)}
         knows = days.known(site, [card.day])
         newest = card.revision == max(card.revisions, default=card.revision)
         return {
@@ -104,6 +107,8 @@ def routes(pages: Pages, shelf: Shelf, days: Days, actions: Actions) -> APIRoute
         comment: Annotated[str, Form(max_length=2000)] = "",
     ) -> HTMLResponse:
         card = shelf.card(key, revision)
+        if not card.daily:
+            raise Refused("Days are signed off, not longer times.")
         days.sign(card.published.site, card.day, revision, visitor.name, pages.clock(), comment)
         return pages.show(request, "signoffs.html", **facts_of(card))
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from barograph.errors import ReportError
 from barograph.reports import shelf
+from barograph.reports.periods import Period
 from barograph.reports.shelf import Published
+from barograph.reports.words import Voice
 from barograph.settings import Settings
 from barograph_airflow.links import page_id
 
@@ -29,7 +31,23 @@ class Card:
 
     @property
     def key(self) -> str:
-        return page_id(self.published.site, self.published.day.isoformat())
+        return page_id(self.published.site, self.published.key)
+
+    @property
+    def period(self) -> Period:
+        """The day, week, month or year that it is about."""
+        key = self.published.key
+        return Period.named(key) if key[:1].isalpha() else Period.of("day", self.published.day)
+
+    @property
+    def daily(self) -> bool:
+        """Whether it can be signed off, and made anew from here."""
+        return self.period.kind == "day"
+
+    @property
+    def when(self) -> str:
+        """The same as people say it."""
+        return Voice(self.period, "UTC").named(self.period)
 
     @cached_property
     def _summary(self) -> Mapping[str, Any]:
@@ -90,7 +108,8 @@ class Card:
 class Shelf:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._days: dict[str, tuple[str, date]] = {}
+        self._places: dict[str, tuple[str, date, str]] = {}
+        self._longer: list[Published] = []
         self._seen: tuple[float, list[Published]] | None = None
 
     def sites(self) -> dict[str, str]:
@@ -104,11 +123,17 @@ class Shelf:
 
     def find(self, key: str, revision: int | None = None) -> Published:
         """Raises ReportError."""
-        if key not in self._days:
+        if key not in self._places:
             self._listing(kept=0)
-        if key not in self._days:
+        if key not in self._places:
             raise ReportError("There is no such report. It may have been moved away with its data folder.")
-        return shelf.find(self._settings, *self._days[key], revision)
+        site, day, name = self._places[key]
+        return shelf.find(self._settings, site, day, revision, name)
+
+    def longer(self, site: str) -> list[Card]:
+        """The reports of a site's weeks, months and years, newest first."""
+        self._listing()
+        return [Card(report) for report in self._longer if report.site == site]
 
     def card(self, key: str, revision: int | None = None) -> Card:
         return Card(self.find(key, revision))
@@ -117,7 +142,7 @@ class Shelf:
         """The reports of the same site before and after this one."""
         here = self.find(key)
         days = [Card(report) for report in self._listing() if report.site == here.site]
-        place = next((place for place, card in enumerate(days) if card.day == here.day), None)
+        place = next((place for place, card in enumerate(days) if card.published.key == here.key), None)
         if place is None:
             return None, None
         return (days[place + 1] if place + 1 < len(days) else None), (days[place - 1] if place else None)
@@ -128,7 +153,8 @@ class Shelf:
         for facts in made:
             try:
                 day = date.fromisoformat(str(facts["day"]))
-                cards.append(Card(shelf.find(self._settings, str(facts["site"]), day, int(facts["revision"]))))
+                key = str(facts.get("key", day))
+                cards.append(Card(shelf.find(self._settings, str(facts["site"]), day, int(facts["revision"]), key)))
             except (KeyError, ValueError, ReportError):
                 continue  # not a report, or gone since
         return cards
@@ -137,6 +163,8 @@ class Shelf:
         if self._seen and time.monotonic() - self._seen[0] < kept:
             return self._seen[1]
         found = shelf.listing(self._settings)
-        self._days = {page_id(report.site, report.day.isoformat()): (report.site, report.day) for report in found}
+        self._longer = shelf.longer(self._settings)
+        everything = (*found, *self._longer)
+        self._places = {page_id(one.site, one.key): (one.site, one.day, one.key) for one in everything}
         self._seen = time.monotonic(), found
         return found

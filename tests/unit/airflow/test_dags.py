@@ -35,7 +35,7 @@ def dags(home: Path) -> DagBag:
 
 def test_every_dag_imports(dags):
     assert dags.import_errors == {}
-    assert sorted(dags.dags) == ["backtest", "backup", "daily", "ingest", "maintenance"]
+    assert sorted(dags.dags) == ["backtest", "backup", "daily", "ingest", "maintenance", "monthly", "weekly"]
 
 
 def test_every_dag_has_its_steps_in_order(dags):
@@ -44,6 +44,16 @@ def test_every_dag_has_its_steps_in_order(dags):
     assert sorted(daily.task_ids) == ["days", "grace", "report", "settle"]
     assert "settle" in daily.get_task("report").upstream_task_ids
     assert daily.get_task("settle").upstream_task_ids == {"days", "grace"}
+
+
+@pytest.mark.parametrize("name", ["weekly", "monthly"])
+def test_a_longer_report_waits_for_its_last_day_site_by_site(dags, name: str):
+    longer = dags.dags[name]
+
+    assert ["periods", "report", "settled"] == sorted(longer.task_ids)
+    assert {"settled", "periods"} == longer.get_task("report").upstream_task_ids
+    assert "each" == longer.get_task("settled").task_group.group_id
+    assert "reschedule" == longer.get_task("settled").mode
 
 
 def test_a_site_that_fails_does_not_keep_the_others_from_their_report(dags):
@@ -67,6 +77,8 @@ def test_no_schedule_has_empty_intervals(dags):
     assert kinds == {
         "ingest": "DeltaDataIntervalTimetable",
         "daily": "CronDataIntervalTimetable",
+        "weekly": "CronDataIntervalTimetable",
+        "monthly": "CronDataIntervalTimetable",
         "backup": "CronDataIntervalTimetable",
         "maintenance": "CronDataIntervalTimetable",
         "backtest": "NullTimetable",
@@ -91,7 +103,7 @@ def test_daily_is_scheduled_in_the_reporting_zone(dags, settings_here):
     assert "Pacific/Auckland" in repr(moved.timetable)
 
 
-def test_only_daily_can_be_backfilled(dags):
+def test_only_what_makes_reports_can_be_backfilled(dags):
     forbidden = {
         name
         for name, dag in dags.dags.items()
@@ -130,7 +142,7 @@ def test_parsing_dags_and_starting_the_pages_imports_nothing_heavy(settings_here
     )
 
     told = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    assert told == ["[]", "[] 5 ['/barograph']"]
+    assert told == ["[]", "[] 7 ['/barograph']"]
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
@@ -176,7 +188,7 @@ def test_what_people_wait_for_in_the_morning_has_a_deadline(dags):
     """A run that hangs does not fail."""
     with_deadline = {name: [alert.interval for alert in dag.deadline or []] for name, dag in dags.dags.items()}
 
-    assert {name for name, those in with_deadline.items() if those} == {"daily", "backup"}
+    assert {name for name, those in with_deadline.items() if those} == {"daily", "weekly", "monthly", "backup"}
 
 
 def test_every_dag_can_be_found_by_when_it_runs_and_shows_what_flows_where(dags):
@@ -199,7 +211,8 @@ def test_what_works_on_days_that_are_over_never_takes_the_place_of_ingest(dags):
     """A backfill of a year must not delay a reading."""
     pools = {f"{dag.dag_id} / {task.task_id}": task.pool for dag in dags.dags.values() for task in dag.tasks}
 
-    assert {"daily / settle", "daily / report", "maintenance / maintain", "maintenance / verify"} == {
+    longer = {"weekly / report", "monthly / report"}
+    assert {"daily / settle", "daily / report", "maintenance / maintain", "maintenance / verify"} | longer == {
         name for name, pool in pools.items() if pool == "history"
     }
     assert "default_pool" == pools["ingest / ingest"]

@@ -10,7 +10,14 @@ from barograph.settings import Settings
 from barograph_airflow import notes
 from barograph_airflow.about import about
 
-REPORT = {"site": "demo", "day": "2026-11-25", "headline": "All fine", "revision": 2, "changed": True}
+REPORT = {
+    "site": "demo",
+    "day": "2026-11-25",
+    "key": "2026-11-25",
+    "headline": "All fine",
+    "revision": 2,
+    "changed": True,
+}
 
 
 class Airflow:
@@ -45,6 +52,7 @@ def noted(
     ("said", "step", "facts"),
     [
         ("demo, 2026-11-25: All fine (revision 2)", "report", REPORT),
+        ("demo, week-2026-W48: All fine (revision 2)", "report", REPORT | {"key": "week-2026-W48"}),
         ("demo, 2026-11-25: All fine (nothing new)", "report", REPORT | {"changed": False}),
         ("1,200 read, 3 rejected", "ingest", {"read": 1200, "rejected": 3, "duplicate": 0}),
         (None, "ingest", {"read": 1200, "rejected": 0, "duplicate": 0}),

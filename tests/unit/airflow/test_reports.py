@@ -100,6 +100,23 @@ def test_a_strange_address_breaks_nothing(shop: Shop, address: str):
     assert shop.visit().get(address).status_code in (200, 422)
 
 
+def test_weeks_and_months_lie_beside_the_calendar_and_are_not_signed(shop: Shop):
+    """What is confirmed is a day; a week's report is opened, downloaded and compared with nothing."""
+    shop.publish("2026-11-16")
+    key = shop.publish("week-2026-W47", verdict="events", headline="Too warm")
+    shop.publish("week-2026-W47.zone-cold-1a2b3c4d")
+
+    listed, page = (shop.visit().get(address).text for address in ("/reports", f"/reports/{key}"))
+    refused = shop.visit().post(f"/reports/{key}/r1/sign", data={"comment": "x"}, headers=FROM_HERE)
+
+    assert f'/reports/{key}" title="Events: Too warm">Week 47, 16 Nov – 22 Nov 2026</a>' in listed
+    assert "Week 47, 16 Nov – 22 Nov 2026" in page
+    assert "Rebuild</button>" not in page
+    assert "Sign off" not in page
+    assert 'rel="prev"' not in page
+    assert 400 <= refused.status_code < 500
+
+
 def test_only_who_may_start_runs_sees_the_buttons(shop: Shop):
     key = shop.publish("2026-11-20")
 

@@ -14,7 +14,7 @@ from barograph.maintenance.verify import Finding
 from barograph.state import stale
 from barograph_airflow import steps
 from barograph_airflow.links import page_id
-from barograph_airflow.steps import Days, Grace, step
+from barograph_airflow.steps import Days, Grace, Periods, settled, step
 
 pytestmark = pytest.mark.usefixtures("settings_here")
 
@@ -85,6 +85,60 @@ def test_a_backfill_makes_what_it_was_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert {"2026-11-22"} == {each["day"] for each in Days(task_id="days").execute(night("backfill"))}
 
 
+def archived(monkeypatch: pytest.MonkeyPatch, *days: tuple[str, str]) -> None:
+    """Settled days, as the archive knows them."""
+
+    def derived(_: Any, table: str, site: str, first: date, columns: Any, until: date) -> list[str]:
+        return [day for where, day in days if where == site and first.isoformat() <= day <= until.isoformat()]
+
+    monkeypatch.setattr("barograph.archive.Archive.derived", derived)
+
+
+def monday(run_type: str, **params: Any) -> dict[str, Any]:
+    end = datetime(2026, 11, 22, 23, tzinfo=UTC)
+    facts = {"data_interval_start": end - timedelta(days=7), "data_interval_end": end, "run_after": end}
+    return {"dag_run": SimpleNamespace(run_type=run_type, **facts), "params": params}
+
+
+def week(site: str, monday: str) -> dict[str, str]:
+    return {"site": site, "day": monday, "period": "week"}
+
+
+def test_a_week_is_of_the_sites_that_had_one(monkeypatch: pytest.MonkeyPatch):
+    """Nobody is sent an empty report of a shop that is not open yet, but may ask for it."""
+    archived(monkeypatch, ("plant", "2026-11-17"))
+    periods = Periods(task_id="periods", kind="week")
+
+    assert [week("plant", "2026-11-16")] == periods.execute(monday("scheduled"))
+    assert [week("plant", "2026-11-16")] == periods.execute(monday("backfill"))
+    assert [week("demo", "2026-06-15")] == periods.execute(monday("manual", day="2026-06-18", sites=["demo"]))
+
+
+def test_the_week_before_is_made_anew_where_it_has_a_report(monkeypatch: pytest.MonkeyPatch):
+    archived(monkeypatch, ("plant", "2026-11-17"), ("demo", "2026-11-17"))
+    published = [SimpleNamespace(site="plant", key="week-2026-W46")]
+    monkeypatch.setattr("barograph.reports.shelf.longer", lambda settings: published)
+    own = [week("demo", "2026-11-16"), week("plant", "2026-11-16")]
+
+    assert [*own, week("plant", "2026-11-09")] == Periods(task_id="periods", kind="week").execute(monday("scheduled"))
+
+
+def test_a_week_waits_for_its_sunday_on_monday_alone(monkeypatch: pytest.MonkeyPatch):
+    """A first run, or one that was asked for, takes the days that there are."""
+    archived(monkeypatch, ("plant", "2026-11-21"), ("demo", "2026-11-22"))
+    end = monday("scheduled")["dag_run"].data_interval_end
+
+    def waits(site: str, how: str = "scheduled", late: int = 1) -> bool:
+        local = week(site, "2026-11-16")
+        return not steps.stages.settled(steps.load_settings(), monday(how), local, end + timedelta(hours=late))
+
+    assert waits("plant")
+    assert not waits("demo")
+    assert not waits("plant", how="backfill")
+    assert not waits("plant", late=13)
+    assert 36_000 == settled(week("demo", "2026-11-16"), hours=10).timeout
+
+
 def test_a_site_that_is_not_there_is_named():
     with pytest.raises(AirflowFailException, match=r"No site moon\. There are: demo, plant"):
         Days(task_id="days").execute({"params": {"sites": ["moon"]}})
@@ -142,15 +196,16 @@ def test_a_server_that_does_not_answer_is_tried_again(monkeypatch: pytest.Monkey
         step("ingest").execute({})
 
 
-def test_the_button_on_a_report_leads_to_its_page_in_airflow(monkeypatch: pytest.MonkeyPatch):
-    made = {"site": "demo", "day": "2026-11-22"}
+@pytest.mark.parametrize("key", ["2026-11-22", "week-2026-W47"])
+def test_the_button_on_a_report_leads_to_its_page_in_airflow(monkeypatch: pytest.MonkeyPatch, key: str):
+    made = {"site": "demo", "day": "2026-11-22", "key": key}
     monkeypatch.setattr("airflow.sdk.execution_time.xcom.XCom.get_value", lambda **_: made)
     task = step("report", day={"site": "demo", "day": "2026-11-22"})
 
     (link,) = task.operator_extra_links
 
     assert link.name == "Report"
-    assert link.get_link(task, ti_key=None) == f"/plugin/barograph/barograph/reports/{page_id('demo', '2026-11-22')}"
+    assert link.get_link(task, ti_key=None) == f"/plugin/barograph/barograph/reports/{page_id('demo', key)}"
 
 
 def test_a_report_that_was_not_made_has_no_page(monkeypatch: pytest.MonkeyPatch):

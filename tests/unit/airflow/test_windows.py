@@ -11,7 +11,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from barograph.errors import BarographError
 from barograph.windows import Window
-from barograph_airflow.windows import day_of, horizon_of
+from barograph_airflow.windows import day_of, horizon_of, period_of
 
 BERLIN = "Europe/Berlin"
 NIGHT = datetime(2026, 11, 22, 23, 15, tzinfo=UTC)
@@ -53,6 +53,28 @@ def test_the_form_s_day_wins():
     interval = Window.local_day(date(2026, 11, 22), BERLIN)
 
     assert day_of(context("manual", interval=interval, day="2026-10-01"), BERLIN) == date(2026, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "before"), [("week", "week-2026-W47", "week-2026-W46"), ("month", "month-2026-10", "month-2026-09")]
+)
+def test_a_longer_run_is_about_the_one_that_ended(kind: Any, key: str, before: str):
+    """The 23rd is a Monday; who starts a run by hand on a Thursday gets the last whole week too."""
+    here = Window.local_day(date(2026, 11, 23), BERLIN)
+    ended = period_of(context("manual"), BERLIN, kind)
+
+    assert key == ended.key
+    assert before == ended.before.key
+    assert key == period_of(context(interval=ended.window(BERLIN)), BERLIN, kind).key
+    assert key == period_of(context("manual", run_after=here.start + timedelta(days=3)), BERLIN, kind).key
+
+
+def test_a_longer_run_takes_any_day_of_its_time_and_only_one_time_at_once():
+    fortnight = Window(NIGHT - timedelta(days=14), NIGHT)
+
+    assert "week-2026-W25" == period_of(context("manual", day="2026-06-18"), BERLIN, "week").key
+    with pytest.raises(BarographError, match="more than one week"):
+        period_of(context(interval=fortnight), BERLIN, "week")
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
