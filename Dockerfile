@@ -15,10 +15,10 @@ RUN . /versions.env \
 
 FROM python:${PYTHON_VERSION}-slim-bookworm
 
-# Its postinst wants the folder of man pages, which slim images lack.
+# Its postinst wants the folder of man pages, which slim images lack. The font draws reports in Chinese.
 RUN mkdir -p /usr/share/man/man1 \
  && apt-get update \
- && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+ && apt-get install --yes --no-install-recommends openjdk-17-jre-headless fonts-noto-cjk \
  && rm -rf /var/lib/apt/lists/* \
  && ln -s "$(dirname "$(dirname "$(readlink -f "$(command -v java)")")")" /opt/java
 

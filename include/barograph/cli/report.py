@@ -105,6 +105,7 @@ def about_a_report(command: Callable[..., None]) -> Callable[..., None]:
 @about_a_report
 def make(asked: Asked, as_json: AsJson = False) -> None:
     """Make the report of settled days. The same data is never a second revision."""
+    from barograph.reports import canvas
     from barograph.reports.publish import report
 
     made = report(asked.settings, asked.site, asked.period, scope=asked.scope)
@@ -118,8 +119,8 @@ def make(asked: Asked, as_json: AsJson = False) -> None:
     out.print(f"{MARKS[made.verdict]} [bold]{escape(made.headline)}[/]")
     out.print(f"{made.site}, {made.key}: revision {made.revision}, {news}")
     out.print(escape(str(made.page)))
-    if hint := _font_hint(asked.settings):
-        out.print(f"[yellow]{hint}[/]")
+    if not canvas.writes(asked.settings.reports.language):
+        out.print(f"[yellow]{canvas.NO_LETTERS}[/]")
 
 
 @app.command()
@@ -239,15 +240,6 @@ def _scope(zone: str | None, device: str | None) -> Scope:
     if zone and device:
         raise ReportError("A report is of a zone or of a device, not of both: say one of --zone and --device.")
     return Scope(zone, device)
-
-
-def _font_hint(settings: Settings) -> str:
-    """Browsers have fonts of their own; pictures and paper are drawn with those of this machine."""
-    from barograph.reports.canvas import chinese_font
-
-    if settings.reports.language != "zh" or chinese_font():
-        return ""
-    return "No Chinese font here: PNG and PDF show boxes, the page does not. Install one: apt install fonts-noto-cjk"
 
 
 def _site(settings: Settings, name: str | None) -> Site:

@@ -105,6 +105,17 @@ def chinese_font() -> str | None:
     return next((name for name in CHINESE if name in there), None)
 
 
+NO_LETTERS = (
+    "This report is in English: no font of the machine that made it draws Chinese. With one "
+    "(apt install fonts-noto-cjk), the next run publishes it in Chinese."
+)
+
+
+def writes(language: str) -> bool:
+    """Whether this machine has the letters of a language: pictures and paper would show boxes."""
+    return language != "zh" or chinese_font() is not None
+
+
 _sheet = Figure()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from barograph.reports.canvas import NO_LETTERS
 from barograph.reports.changes import Since
 from barograph.reports.data import GAP, Alarm, DeviceDay, ReportData, Series, micros, total
 from barograph.reports.drawing import Picture
@@ -87,6 +88,8 @@ class Contents:
     date: str
     mark: str
     reported: str
+    hint: str
+    """What whoever runs this machine should do."""
     overview: tuple[Shown, ...]
     """Wide and narrow; empty where there is nothing to see."""
     alarms: tuple[AlarmRow, ...]
@@ -142,6 +145,7 @@ def contents(
         date=voice.named(data.period),
         mark=MARKS[findings.verdict],
         reported=_reported(data),
+        hint=NO_LETTERS if data.unwritten else "",
         overview=tuple(Shown(name, alt, svg, png=png) for name, (svg, png) in overview.items()),
         alarms=tuple(_alarm(data, alarm) for alarm in data.alarms),
         zones=tuple(zones),

@@ -268,6 +268,8 @@ class ReportData:
     language: str = "en"
     look: str = ""
     """A digest of the user's own templates and charts."""
+    unwritten: bool = False
+    """Whether another language was asked for, of which this machine has no letters."""
 
     @property
     def day(self) -> date:
@@ -316,6 +318,7 @@ class ReportData:
             "unsettled": self.unsettled,
             "quality": asdict(self.quality),
             "rules": [asdict(rule) for rule in self.rules],
+            **({"unwritten": True} if self.unwritten else {}),
         }
         digest.update(_canonical(facts))
         for series in self.series:

@@ -135,6 +135,8 @@ def _headline(paper: Paper) -> None:
         paper.line_of(f"▪ {finding}" + (f"  ({more})" if more else ""))
     for finding in findings.notes[:SAID]:
         paper.line_of(f"▫ {finding}", 8.5, color=QUIET)
+    if contents.hint:
+        paper.line_of(contents.hint, 8.5, color=QUIET)
     for line in contents.since.signoffs:
         paper.line_of(line, 8.5, bold=True)
     if contents.since.changes:

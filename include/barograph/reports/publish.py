@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -121,6 +121,7 @@ def _made(
     signoffs: list[Signoff],
 ) -> _Made:  # fmt: skip
     said = settings.reports
+    written = canvas.writes(said.language)
     own = settings.own_report_folder if settings.own_report_folder.is_dir() else None
     data = gather(
         archive,
@@ -131,10 +132,12 @@ def _made(
         rules=read_rules(settings.sites_folder / site.site).rules,
         default_cadence=settings.ingest.default_cadence,
         quality=Quality(promise=said.promise, late_after=said.grace or 900),
-        language=said.language,
+        language=said.language if written else "en",
         look=look(own),
         units=said.units,
     )
+    if not written:
+        data = replace(data, unwritten=True)
     return _Made(data, judge(data), own, said.processes, signoffs)
 
 

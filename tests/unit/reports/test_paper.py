@@ -6,7 +6,7 @@ import pytest
 
 from barograph.readings import FAIL
 from barograph.registry import Device, Point
-from barograph.reports import gallery
+from barograph.reports import canvas, gallery
 from barograph.reports.publish import report
 from barograph.settings import Settings
 from barograph.testing import MemoryCatalogue, a_curve, a_site, an_alarm, readings, settled_day
@@ -57,10 +57,28 @@ def test_paper_is_a_pdf_with_searchable_text_and_without_a_time_of_making(whole)
     assert b"/ToUnicode" in paper
 
 
+@pytest.mark.parametrize(("font", "language"), [(None, "en"), ("Noto Sans CJK SC", "zh")])
+def test_a_language_without_letters_here_is_no_boxes(tmp_path, monkeypatch, font, language):
+    """Without a font the report is in English and says what to do; with one, the next run makes a Chinese revision."""
+    monkeypatch.setattr(gallery, "CHARTS", {"line": gallery.CHARTS["line"]})
+    settings, site, catalogue = a_shop(tmp_path, language="zh")
+    monkeypatch.setattr(canvas, "chinese_font", lambda: None)
+    first = report(settings, site, DAY, catalogue)
+    monkeypatch.setattr(canvas, "chinese_font", lambda: font)
+
+    again = report(settings, site, DAY, catalogue)
+
+    page = again.page.read_text()
+    assert f'<html lang="{language}">' in page
+    assert ("apt install fonts-noto-cjk" in page) == (font is None)
+    assert (first.fingerprint == again.fingerprint) == (font is None)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_hostile_names_are_text_in_every_file(tmp_path, monkeypatch, language):
     """Page, paper, charts, CSV and JSON; and no file has a name that one of them chose."""
     monkeypatch.setattr(gallery, "CHARTS", {name: gallery.CHARTS[name] for name in ("line", "range")})
+    monkeypatch.setattr(canvas, "writes", lambda language: True)
     settings, site, catalogue = a_shop(tmp_path, HOSTILE, language)
 
     files = contents(report(settings, site, DAY, catalogue).folder)
