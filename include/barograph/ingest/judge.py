@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 
 from barograph.archive import Archive
 from barograph.ingest.refine import refined
-from barograph.rules.history import Rewound, rewound, touched_keys
-from barograph.rules.judge import judge as fold
+from barograph.rules.history import RECENT, Rewound, rewound, touched_keys
+from barograph.rules.judge import judge_on
 from barograph.rules.readings import Judged, Key, moment
 from barograph.rules.replays import NONE, Replayed, marked
 from barograph.rules.state import Source
@@ -56,15 +56,17 @@ def judge(
         touched = touched_keys(sources, newest[1] if newest else None, rules)
         back = rewound(chain([newest] if newest else [], earlier), touched, rules)
     begins = _begins(engine, batch, touched, back)
+    asked = {**newest[1].ahead, **sources} if newest else sources
     late = _late(replays, replayed, rules) if replays else NONE
     end = max(batch.horizon, moment(late.until), *(window.end for window in batch.touched or []))
-    readings = _readings(spark, archive, places, batch, rules, (begins, end), sources) if begins is not None else []
-    state, events = fold(
-        back.state, readings, rules, microseconds(batch.horizon), _silence(settings, archive, batch)
+    readings = _readings(spark, archive, places, batch, rules, (begins, end), asked) if begins is not None else []
+    settled, horizon = _settled(places, batch, sources), microseconds(batch.horizon)
+    kept, state, events = judge_on(
+        back.state, readings, rules, settled, horizon, _silence(settings, archive, batch)
     )  # fmt: skip
     historical_after = timedelta(seconds=settings.ingest.historical_after)
     counts = judged.record(
-        engine, batch, state, back.since, marked(events, late), rules, historical_after, late
+        engine, batch, state, back.since, marked(events, late), rules, historical_after, kept=kept, replayed=late
     )  # fmt: skip
     return {**counts, **({"replays": len(replays)} if replays else {})}
 
@@ -79,6 +81,16 @@ def _earliest(many: Iterable[Mapping[Source, int]]) -> dict[Source, int]:
 def _late(replays: Sequence[Batch], sources: Mapping[Source, int], rules: Watches) -> Replayed:
     ends = [microseconds(window.end) for each in replays for window in each.touched or []]
     return Replayed(touched_keys(sources, None, rules), max(ends, default=0), [each.batch for each in replays])
+
+
+def _settled(places: Places, batch: Batch, sources: dict[Source, int]) -> int:
+    """Up to when readings are final: the next batch will change flags from as long before its horizon as this one did.
+
+    What came late beyond that is no measure: for such the judge goes back further, when it comes.
+    """
+    horizon = microseconds(batch.horizon)
+    recent = [since for since in sources.values() if since >= horizon - RECENT]
+    return min(recent, default=horizon - places.reach.ahead // timedelta(microseconds=1))
 
 
 def _sources(archive: Archive, places: Places, batch: Batch) -> dict[Source, int]:

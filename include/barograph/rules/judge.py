@@ -6,6 +6,7 @@ nothing came (silence, the end of opening hours) happens at its own moment, as s
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -64,6 +65,21 @@ def judge(
     return fold.state(horizon), fold.events()
 
 
+def judge_on(
+    state: State, readings: Iterable[Judged], rules: Watches, settled: int, horizon: int, silence: int | None = None
+) -> tuple[State, State, list[Event]]:
+    """`judge`, in two steps. Returns the state as of `settled`, the state as of `horizon`, and all events.
+
+    The first one is for the next batch to go on from. A reading's flag is final only when those behind it are known, so
+    of a state as of its horizon the next batch believes nothing, nor of the state before it: it would go back for ever.
+    """
+    known, settled = sorted(readings), min(settled, horizon)
+    base, first = judge(state, known, rules, settled, silence)
+    later = known[bisect_left(known, settled, key=lambda reading: reading.time) :]
+    newest, then = judge(base, later, rules, horizon, silence)
+    return base, newest, [*first, *then]
+
+
 class Fold:
     """The fold while it is under way; for the collector, which folds for ever and not batch by batch."""
 
@@ -77,6 +93,8 @@ class Fold:
         self._rules = rules
         self._told = told
         self._events: list[Event] = []
+        self.next = EVER
+        """When, as of the last `over`, something happens at the earliest if nothing comes."""
         began = rules.begins if state.horizon is None else state.horizon
         if began is not None:
             self._expect(began)
@@ -106,6 +124,7 @@ class Fold:
     def over(self, silence: int) -> None:
         """Let time pass for all that wait for something, up to a moment, itself not."""
         self._expect(silence)
+        self.next = EVER
         for key, memory in list(self._memories.items()):
             watch = self._rules.find(key)
             if watch is None:
@@ -169,7 +188,8 @@ class Fold:
             memory = memory.under(rule.rule.shape)
             due = rule.rule.due(memory.kind, waiting(rule.rule, memory.life), rule)
             end = rule.end(memory.last) if memory.life.stirred else rule.until if due else EVER
-            if min(end, due.at if due else EVER) >= until:
+            if (nearest := min(end, due.at if due else EVER)) >= until:
+                self.next = min(self.next, nearest)
                 return memory
             if due and due.at < end:
                 memory = self._fallen_due(watch, rule, memory, due)

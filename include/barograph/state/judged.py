@@ -61,9 +61,12 @@ def record(
     events: Sequence[Event],
     rules: Watches,
     historical_after: timedelta,
+    kept: State | None = None,
     replayed: Replayed = NONE,
 ) -> dict[str, int]:
     """Store what a batch's judgement found, in one transaction, and what it amounts to.
+
+    `kept`: the state that the next batch is to go on from, where that is not `state`.
 
     `since`: per key, the time after which it was judged anew; events there that did not come again are withdrawn, by
     late data or by what was `replayed`.
@@ -87,7 +90,7 @@ def record(
         _grow(connection, state, since)
         counts["refuted"] = provisional.settle(connection, recorder.judged(state), batch.batch)
         silences.fold(connection, batch.horizon, recorder.touched)
-        _remember(connection, batch, state)
+        _remember(connection, batch, kept or state)
     return counts
 
 

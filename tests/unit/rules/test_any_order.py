@@ -67,12 +67,18 @@ def test_any_order_split_and_copy_and_a_restart_at_any_point_give_the_same_alarm
     cuts = sorted(data.draw(st.lists(st.integers(0, len(shuffled)), max_size=5)))
     horizons = sorted(data.draw(st.lists(st.integers(0, 60), min_size=len(cuts), max_size=len(cuts))))
     restarts = data.draw(st.lists(st.booleans(), min_size=len(cuts) + 1, max_size=len(cuts) + 1))
+    unsettled = data.draw(st.lists(st.integers(0, 30), min_size=len(cuts) + 1, max_size=len(cuts) + 1))
 
     chronicle = Chronicle(rules)
-    for start, end, horizon, restart in zip(
-        [0, *cuts], [*cuts, len(shuffled)], [*(at(15 * each) for each in horizons), END], restarts, strict=True
+    for start, end, horizon, restart, slots in zip(
+        [0, *cuts],
+        [*cuts, len(shuffled)],
+        [*(at(15 * each) for each in horizons), END],
+        restarts,
+        unsettled,
+        strict=True,
     ):
-        chronicle.batch(shuffled[start:end], horizon, restart)
+        chronicle.batch(shuffled[start:end], horizon, restart, horizon - 15 * SECOND * slots)
     chronicle.batch(chronicle.record[:0], END)
 
     assert sorted((*each.key, each.transition, each.time, each[5:]) for each in expected) == chronicle.told

@@ -9,7 +9,7 @@ from barograph.readings import GOOD
 from barograph.registry import Device, Port, Site
 from barograph.rules.book import Rules
 from barograph.rules.history import gone, rewound, touched_keys
-from barograph.rules.judge import judge
+from barograph.rules.judge import judge, judge_on
 from barograph.rules.readings import Judged
 from barograph.rules.state import State, packed, unpacked
 from barograph.rules.watches import Watches
@@ -74,18 +74,22 @@ class Chronicle:
         self.standing: dict[Told, tuple] = {}
         self.withdrawn: dict[Told, tuple] = {}
 
-    def batch(self, readings, horizon, restart=False):
+    def batch(self, readings, horizon, restart=False, settled=None):
         new = [each for each in readings if each not in self.record]
         self.record += new
         earliest: dict = {}
         for each in new:
             asked = each.device, each.metric, each.port
             earliest[asked] = min(each.time, earliest.get(asked, each.time))
+        self.fold(earliest, horizon, restart, settled)
+
+    def fold(self, earliest, horizon, restart=False, settled=None):
+        """Judge the record again as far as readings changed: (device, metric, port) -> from when on."""
         states = [(number, state) for number, state in enumerate(self.states)][::-1]
         back = rewound(states, touched_keys(earliest, self.states[-1] if self.states else None, self.rules), self.rules)
-        begins = min((-1 if since is None else since for since in back.since.values()), default=horizon)
-        again = [each for each in self.record if each.time > begins]
-        state, events = judge(back.state, again, self.rules, horizon)
+        self.begins = min((-1 if since is None else since for since in back.since.values()), default=horizon)
+        again = [each for each in self.record if each.time > self.begins]
+        state, _, events = judge_on(back.state, again, self.rules, horizon if settled is None else settled, horizon)
         for told in gone(list(self.standing), back.since, events, lambda row: microseconds(row.time)):
             self.withdrawn[told] = self.standing.pop(told)
         for event in events:
