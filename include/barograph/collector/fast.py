@@ -33,7 +33,7 @@ from barograph.rules.kinds.single import Limit
 from barograph.rules.levels import INF
 from barograph.rules.readings import FRAMES, Event, Judged
 from barograph.rules.state import State, packed, unpacked
-from barograph.rules.watches import Watches
+from barograph.rules.watches import EVER, Watches
 from barograph.windows import iso, microseconds
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ Books = Mapping[str, Rules]
 """Site -> its rules."""
 
 WAIT_EVERY = 1_000_000
-"""Microseconds between looks at who is silent."""
+"""Microseconds between looks at who is silent, at most: sooner where somebody's time is up."""
 SAVE_EVERY = 60_000_000
 """The same between notes of what is remembered, where nothing happened."""
 AT_ONCE = 200
@@ -85,6 +85,7 @@ class FastLane:
         opened = {key: memory for key, memory in silences.memories.items() if memory.life.opened is not None}
         self._begin(limits, State(None, {}, opened), now)
         self._waited = self._saved = now
+        self._due = EVER
         self._unsaved: list[str] = []
         self._next_try: datetime | None = None
 
@@ -113,14 +114,20 @@ class FastLane:
             self._judge(frame, at)
         for device, (time, port) in _last(frames, at).items():
             self._silences.hear(Judged(time, device, FRAMES, None, GOOD, False, port))
-        if at - self._waited >= WAIT_EVERY:
+        if at - self._waited >= WAIT_EVERY or at > self._due:
             self._waited = at
             self._limits.over(at)
             self._silences.over(at)
+            self._due = min(self._limits.next, self._silences.next)
         events = [*self._limits.events(), *self._silences.events()]
         if events or self._unsaved or at - self._saved >= SAVE_EVERY:
             self._record(events, at)
         return bool(events)
+
+    def due_in(self, now: datetime) -> float:
+        """Seconds until somebody's time is up, if nothing comes: a turn is wanted then."""
+        # What is due at a moment has happened once that moment is over.
+        return (self._due + 1 - microseconds(now)) / 1e6
 
     def send(self, producer: Producer, topic: str, now: datetime) -> None:
         """Hand over what Kafka does not have yet. Never raises what a broker can do to it."""

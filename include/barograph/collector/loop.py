@@ -86,11 +86,13 @@ class Loop:
         reopen: float = 2.0,
         cadences: Mapping[str, float] = MappingProxyType({}),
         judge: Callable[[], bool] | None = None,
+        judge_in: Callable[[], float] = lambda: TURN,
         tell: Tell = told,
     ) -> None:
         """`published` is called after each commit, and wakes the publisher. `cadences`: of all registered devices.
 
-        `judge` looks at what was read in a turn; where it found something, the frames are committed at once.
+        `judge` looks at what was read in a turn; where it found something, the frames are committed at once. It wants
+        to look after `judge_in` seconds though nothing came.
         """
         self._connections = [Connection(line, cadences, monotonic()) for line in lines]
         self._spool = spool
@@ -100,6 +102,7 @@ class Loop:
         self._monotonic = monotonic
         self._reopen = reopen
         self._judge = judge
+        self._judge_in = judge_in
         self._apart = APART if judge is None else JUDGED_APART
         self._tell = tell
         self._waited_for = _waited_for(self._connections)
@@ -248,11 +251,12 @@ class Loop:
 
     def _until_due(self, wait: float) -> float:
         """How long to wait at most, so that no silence is noticed late, and no request or commit is."""
+        wait = min(wait, self._judge_in())
         if self._entries:
             wait = min(wait, self._commits.pause(self._monotonic(), KEEP_WITHIN))
         due = [each.silent_at for each in self._waited_for if each.silent_at is not None]
         due += [each.poller.wake_at() for each in self._waited_for if each.poller and each.source]
-        return max(0.0, min(wait, min(due) - self._monotonic())) if due else wait
+        return max(0.0, min(wait, min(due) - self._monotonic()) if due else wait)
 
     def _silent(self, connection: Connection, now: float) -> list[Entry]:
         if connection.silent_at is None or now < connection.silent_at:

@@ -98,6 +98,7 @@ def collect(
         reopen=settings.collector.reopen,
         cadences=wanted.cadences,
         judge=lambda: fast.turn(clock()),
+        judge_in=lambda: fast.due_in(clock()),
         tell=tell,
     )
     _listen(loop, fast)

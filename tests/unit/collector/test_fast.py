@@ -118,6 +118,18 @@ def test_two_silent_devices_on_one_port_are_first_of_all_a_silent_port(opened):
     assert ["collector:shop", "port:wall", "fridge-1", "fridge-2"] == [device for device, *_ in recorded(lane)]
 
 
+def test_a_silence_is_noticed_when_its_time_is_up(opened):
+    """The lane says when it wants a turn though nothing comes: 50 ms are no room for a look every second."""
+    lane = opened(GONE)
+    say(lane, 10, 4, "fridge-2")
+    lane.turn(at(20))
+    wanted = lane.due_in(at(20))
+
+    assert pytest.approx(280, abs=1e-3) == wanted  # The other one, which was never heard: since the start.
+    assert [False, True] == [lane.turn(at(20 + wanted - 1e-6)), lane.turn(at(20 + wanted))]
+    assert [("fridge-1", "opened", "12:05:00")] == recorded(lane)
+
+
 def test_a_collector_that_was_away_misses_nobody_for_it(opened):
     """Devices may well have spoken while nobody listened."""
     say(opened(GONE), 10, 4)

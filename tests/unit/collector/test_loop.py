@@ -478,3 +478,22 @@ def test_a_lost_port_is_tried_again_soon_and_then_less_often(spool):
     assert 0.18 < pauses[0] < 0.5
     assert max(pauses) < 2.2
     made.loop.close()
+
+
+def test_a_turn_waits_no_longer_than_the_judge_wants(spool):
+    """Somebody's silence is due at a moment at which no byte comes."""
+    looked = []
+    quiet = Loop(
+        [],
+        spool,
+        open_port=lambda port: None,
+        published=lambda: None,
+        clock=lambda: datetime.now(UTC),
+        judge=lambda: looked.append(True) or False,
+        judge_in=lambda: 0.01,
+    )
+
+    quiet.turn(wait=3600)
+
+    assert [True] == looked
+    quiet.close()
