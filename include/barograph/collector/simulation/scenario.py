@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from barograph import documents
 from barograph.collector.formats import Format, read_format
+from barograph.collector.simulation.climate import CABINETS
 from barograph.collector.simulation.faults import FAULTS, Fault, Seconds, Some, Spells
 from barograph.errors import DocumentError
 from barograph.registry import Name, Poll, Port, Slug, Strict, Zone
@@ -76,6 +77,16 @@ class Playback(Strict):
     """Seconds between two rows; unless said, those that lie between their times."""
 
 
+class Breakdown(Strict):
+    """Its compressor stands still for a while: it is warm, and says so. Nothing is wrong with the sensor."""
+
+    at: Seconds
+    """Since the scenario's start."""
+    length: Some = Field(alias="for")
+    tau: Some = 3000.0
+    """After so long it is two thirds of the way to the warmth of the room."""
+
+
 class Simulated(Strict):
     device: Name
     port: Slug | None = None
@@ -86,11 +97,15 @@ class Simulated(Strict):
     zone: Slug = "sales"
     metrics: list[Name] = Field(default=[], max_length=1000)
     """Instead of those of its kind."""
+    fails: list[Breakdown] = []
+    """When a fridge or a freezer does not cool."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Simulated:
         if (self.kind is None) == (self.csv is None):
             raise ValueError(f"needs a `kind` ({', '.join(KINDS)}) or a `csv`")
+        if self.fails and self.kind not in CABINETS:
+            raise ValueError(f"`fails` is of a {' or a '.join(CABINETS)}")
         return self
 
 

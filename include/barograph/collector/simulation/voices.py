@@ -11,7 +11,7 @@ from typing import Protocol
 from barograph.collector.formats import Format
 from barograph.collector.polling import requests
 from barograph.collector.rendering import Unrenderable
-from barograph.collector.simulation.climate import MINUTE, Shop
+from barograph.collector.simulation.climate import MINUTE, Failure, Shop
 from barograph.collector.simulation.playback import Recording, read_rows
 from barograph.collector.simulation.scenario import KINDS, Outlet, Prepared, Simulated
 from barograph.collector.simulation.sensor import Incidents, Sensor
@@ -20,6 +20,7 @@ from barograph.errors import DocumentError
 from barograph.metrics import BY_NAME
 from barograph.readings import Value
 from barograph.registry import Device, Point, Port
+from barograph.windows import EPOCH
 
 AROUND = 1000
 """Where a counter begins again."""
@@ -135,6 +136,11 @@ def _with(device: str, address: str) -> list[str]:
         return [f"{device}-{address}"] if address else []
 
 
+def _incidents(told: Simulated, start: datetime) -> Incidents:
+    began = (start - EPOCH).total_seconds()
+    return Incidents(tuple(Failure(began + each.at, each.length, each.tau) for each in told.fails))
+
+
 def _source(
     prepared: Prepared,
     told: Simulated,
@@ -164,7 +170,7 @@ def _source(
     device = Device(
         device=named, zone=told.zone, kind=kind, cadence=told.cadence, points={name: Point() for name in wanted}
     )  # fmt: skip
-    sensor = made(device, port, prepared.scenario.seed, place, shop, Incidents())
+    sensor = made(device, port, prepared.scenario.seed, place, shop, _incidents(told, start))
     if isinstance(sensor, Counter):
         return sensor.begin(start)
     if isinstance(sensor, Waves):
