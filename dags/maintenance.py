@@ -1,7 +1,8 @@
 """Every night: keep the archive small and fast, and prove that it is whole.
 
 Reads     the record, the derived tables, the ledger
-Writes    the same rows in fewer files; deletes files and log entries that nobody can be reading any more
+Writes    the same rows in fewer files; deletes files and log entries that nobody can be reading any more, and messages
+          of half a year ago
 Re-run    always safe: what is compact already is left as it is
 Backfill  none: it is about how the archive is now
 When red  docs/runbook.md#maintenance

@@ -8,9 +8,11 @@ from outside stands in a subject or a name as text: a line break in it starts no
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +25,8 @@ from barograph.settings import MailSettings, Settings
 
 LATER = range(400, 500)
 """SMTP's answers that mean: not now."""
+WHOLE = 4
+"""So many times the timeout of one answer a whole conversation may take: a server may say a byte whenever it is nearly up."""
 
 
 @dataclass(frozen=True)
@@ -113,15 +117,58 @@ def send(settings: Settings, mail: Mail, timeout: float | None = None) -> None:
         raise _said(where, refused)
 
 
+class _Plain(smtplib.SMTP):
+    """A conversation that ends in time, whoever says what: its socket's own timeout begins anew with every byte."""
+
+    _wire: socket.socket | None = None
+    _timer: threading.Timer | None = None
+    _over = False
+
+    def ends_within(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._wire is not None:
+            self._wire.close()
+        super().close()
+
+    def _end(self) -> None:
+        self._over = True
+        if self._wire is not None:
+            with contextlib.suppress(OSError):
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        # Of its own: what wraps the socket for TLS takes the other one away.
+        self._wire = made.dup()
+        if self._over:
+            made.close()
+            raise TimeoutError("timed out")
+        return made
+
+
+class _Tls(smtplib.SMTP_SSL, _Plain):
+    """SMTP_SSL asks `_Plain` for the socket that it wraps."""
+
+
 def _connected(settings: Settings, timeout: float) -> smtplib.SMTP:
     server = settings.mail
     context = ssl.create_default_context(cafile=server.cafile or None)
-    smtp: smtplib.SMTP
+    smtp: _Plain
     if server.security == "tls":
-        smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=timeout, context=context, local_hostname=_own_name())
+        smtp = _Tls(timeout=timeout, context=context, local_hostname=_own_name())
     else:
-        smtp = smtplib.SMTP(server.host, server.port, timeout=timeout, local_hostname=_own_name())
+        smtp = _Plain(timeout=timeout, local_hostname=_own_name())
     try:
+        # Whose certificate it must be: smtplib notes it only where it connects at once.
+        smtp._host = server.host  # type: ignore[attr-defined]
+        smtp.ends_within(WHOLE * timeout)
+        smtp.connect(server.host, server.port)
         if server.security == "starttls":
             smtp.starttls(context=context)
         if server.username:

@@ -256,7 +256,7 @@ class MailSettings(Section):
     cafile: str = ""
     """PEM file of the authority that signed its certificate; empty means those that the machine trusts."""
     timeout: float = Field(default=20.0, gt=0, le=120)
-    """Seconds until an answer counts as none."""
+    """Seconds until an answer counts as none; a whole mail may take four times as long."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

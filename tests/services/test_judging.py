@@ -15,7 +15,7 @@ from tests.unit.rules.told import NOON, a_shop, at, said, watches
 from barograph.ingest.fast import provisional_alarms
 from barograph.ingest.rules import in_force
 from barograph.rules.history import rewound, touched_keys
-from barograph.rules.judge import judge
+from barograph.rules.judge import judge_on
 from barograph.rules.readings import Event, moment
 from barograph.state import books, engine, judged, provisional
 from barograph.state.ledger import Ledger
@@ -51,8 +51,8 @@ class Judgement:
         batch = self.ledger.plan("ingest", f"run {next(self.runs)}", moment(at(horizon)), [], [])
         states = list(judged.states(self.engine, batch.batch))
         back = rewound(states, touched_keys(earliest, states[0][1] if states else None, self.rules), self.rules)
-        state, events = judge(back.state, self.readings, self.rules, at(horizon))
-        return judged.record(self.engine, batch, state, back.since, events, self.rules, timedelta(hours=1))
+        kept, state, events = judge_on(back.state, self.readings, self.rules, at(horizon - 150), at(horizon))
+        return judged.record(self.engine, batch, state, back.since, events, self.rules, timedelta(hours=1), kept)
 
     def fast(self, *events, horizon):
         provisional.take_in(self.engine, events, self.rules, moment(at(horizon)))

@@ -30,8 +30,8 @@ class Shop:
     """A notifier that is turned by hand, at times of the test's own."""
 
     def __init__(self, river, home):
-        place = river.settings.sites_folder / river.name / "contacts.yaml"
-        place.write_text(yaml.safe_dump(yaml.safe_load(CONTACTS)))
+        self.river = river
+        self.contacts()
         # Nothing but the database is shared: what a collector says of itself is said to this shop alone.
         (home / "run").mkdir(parents=True)
         self.settings = river.settings.model_copy(
@@ -42,9 +42,15 @@ class Shop:
                 "sites": river.settings.sites_folder,
             }
         )
-        self.river, self.now = river, NOON
+        self.now = NOON
         self.engine = engine.apart(engine.connect(self.settings))
         self.notifier = service.Notifier(self.settings, engine.connect(self.settings), lambda: self.now)
+
+    def contacts(self, *more):
+        """Other contacts, beside those that there are."""
+        told = yaml.safe_load(CONTACTS)
+        told["contacts"] += [yaml.safe_load(one) for one in more]
+        (self.river.settings.sites_folder / self.river.name / "contacts.yaml").write_text(yaml.safe_dump(told))
 
     def turn(self, minutes=0.0):
         self.now += minutes * MINUTE
@@ -102,6 +108,41 @@ def test_an_alarm_is_repeated_and_escalated_until_somebody_takes_it_up(shop):
     shop.execute(update(alarms).values(state="cleared", cleared=shop.now))
     assert {("anna", "cleared", "warm"), ("owner", "cleared", "warm")} == set(shop.turn()[3:])
     assert 5 == len(shop.turn(60))
+
+
+def test_who_comes_later_is_told_once_of_what_is_open_already(shop):
+    """A new colleague, and one whose wishes change, do not wait for the next alarm to learn of this one."""
+    shop.open()
+    shop.open(rule="cold", severity="warning", opened=NOON - MINUTE)
+    shop.turn()
+
+    shop.contacts("{contact: bob, group: 0, alarms: {from: major}, channels: [{channel: desk, kind: log}]}")
+    assert [("bob", "already", "warm")] == shop.turn(1)[2:]
+    shop.contacts("{contact: bob, group: 0, channels: [{channel: desk, kind: log}]}")
+    assert [("bob", "already", "cold")] == shop.turn(1)[3:]
+    shop.contacts("{contact: bob, group: 10, channels: [{channel: desk, kind: log}]}")
+    assert 4 == len(shop.turn(1))
+    shop.execute(update(alarms).where(alarms.c.rule == "warm").values(state="cleared", cleared=shop.now))
+    shop.turn(1)
+    assert {("anna", "cleared", "warm"), ("bob", "cleared", "warm")} == set(shop.turn(1)[4:])
+
+
+def test_what_was_told_of_alarms_long_over_is_forgotten(shop):
+    """Not of one that is open, however long; nor how a channel is."""
+    stays = shop.open(rule="cold")
+    shop.turn()
+    shop.open()
+    shop.turn(1)
+    shop.execute(update(alarms).where(alarms.c.rule == "warm").values(state="cleared", cleared=shop.now))
+    shop.turn(1)
+    shop.open(rule="last", opened=NOON + MINUTE)
+    shop.turn(1)
+    shop.execute(update(alarms).where(alarms.c.rule == "last").values(state="cleared", cleared=shop.now))
+
+    assert 0 == outbox.prune(shop.engine, shop.now + outbox.KEEP - MINUTE)
+    assert 2 == outbox.prune(shop.engine, shop.now + outbox.KEEP + MINUTE)
+    assert [(stays,)] == shop.river.sql("select alarm from notices where kind = 'opened' and contact = 'anna' limit 1")
+    assert [("anna", "opened", "cold"), ("anna", "opened", "last")] == shop.told()
 
 
 def test_what_is_shelved_is_told_when_its_shelf_ends(shop):

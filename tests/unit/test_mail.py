@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email
 import email.policy
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -193,3 +195,31 @@ def test_a_password_goes_over_tls_to_whom_we_trust(settings, certificate, securi
     assert 1 == len(box.taken)
     assert "wrong-one" not in str(found.value)
     assert {(b"shop", b"wrong-one"), (b"shop", b"sesame")} == set(logins)
+
+
+@contextmanager
+def trickling(first=b""):
+    """The port of a server that says a byte, and another, and never comes to an end."""
+    ended = threading.Event()
+
+    def speak():
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(first)
+            while not ended.wait(0.02):
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        yield listening.getsockname()[1]
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+@pytest.mark.parametrize("first", [b"", b"220 test\r\n250-test\r\n"])
+def test_a_server_that_says_a_byte_now_and_then_holds_nobody(settings, security, first):
+    """Each byte is in time; the whole is not, and the channel's next message must not wait for ever."""
+    with trickling(first) as port, pytest.raises(MailUnavailable, match="does not answer"):
+        send(settings(port, security=security), a_mail(), timeout=0.1)

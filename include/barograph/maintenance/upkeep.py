@@ -27,6 +27,7 @@ from barograph.errors import ArchiveError
 from barograph.maintenance import files
 from barograph.maintenance.files import Part
 from barograph.settings import Settings
+from barograph.state import outbox
 from barograph.state.engine import connect, writer_lock
 from barograph.state.tables import batches
 
@@ -59,7 +60,7 @@ class Upkeep:
 
 
 def maintain(settings: Settings, now: datetime) -> list[Upkeep]:
-    """Compact, vacuum and trim every table, oldest days first. Raises BarographError; safe to repeat, at any time."""
+    """Compact, vacuum and trim every table, oldest days first; prune the outbox. Safe to repeat. Raises BarographError."""
     archive, engine = Archive.of(settings), connect(settings)
     settling = partial(writer_lock, engine, "settle", PATIENCE)
     kept = settings.maintenance.keep_rejects_days
@@ -74,6 +75,7 @@ def maintain(settings: Settings, now: datetime) -> list[Upkeep]:
             lock = nullcontext if table in schemas.RECORD else settling
             done.append(tidy(archive, table, now, let_go, lock))
             log.info("maintained", **_facts(done[-1]))
+        log.info("outbox_pruned", messages=outbox.prune(engine, now))
     return done
 
 

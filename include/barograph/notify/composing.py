@@ -17,7 +17,9 @@ from barograph.notify.news import SEVERITIES, rank
 from barograph.state.outbox import Composed, Composition
 from barograph.windows import iso
 
-Said = Literal["opened", "escalated", "reopened", "raised", "repeated", "passed", "happened", "cleared", "withdrawn"]
+Said = Literal[
+    "opened", "already", "escalated", "reopened", "raised", "repeated", "passed", "happened", "cleared", "withdrawn"
+]
 
 SHOWN = 50
 """Alarms of a digest that are named; the others are counted."""
@@ -80,7 +82,7 @@ def said_of(kinds: Collection[str], alarm: Mapping[str, Any], before: bool) -> t
         kinds = set(kinds) - {"cleared", "reopened"}
     if alarm.get("acknowledged"):
         kinds = set(kinds) - {"escalated", "repeated"}
-    order: tuple[Said, ...] = ("escalated", "opened", "reopened", "raised", "repeated")
+    order: tuple[Said, ...] = ("escalated", "opened", "already", "reopened", "raised", "repeated")
     said = next((each for each in order if each in kinds), None)
     return said, "" if said else "it was acknowledged, or is as it was told"
 

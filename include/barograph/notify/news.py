@@ -7,7 +7,8 @@
     it is open  open, worse  raised          anything    as was told   -
 
 (*) It came and went between two looks, within the last day: composing says so. What is historical or suppressed is
-never news.
+never news. Who comes to be told of alarms that are open by then, for he or his wishes are new, is told that they are
+open `already`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-Kind = Literal["opened", "raised", "reopened", "cleared", "withdrawn", "repeated", "escalated"]
+Kind = Literal["opened", "already", "raised", "reopened", "cleared", "withdrawn", "repeated", "escalated"]
 
 SEVERITIES = ("warning", "minor", "major", "critical")
 
 LONG_AGO = timedelta(hours=24)
 """What ended before that and was never told is history."""
 
-OPEN: frozenset[Kind] = frozenset({"opened", "raised", "reopened", "repeated", "escalated"})
+OPEN: frozenset[Kind] = frozenset({"opened", "already", "raised", "reopened", "repeated", "escalated"})
 """Whoever heard one of these last believes that it is open."""
 
 

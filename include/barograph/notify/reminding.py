@@ -16,7 +16,7 @@ from datetime import datetime
 from barograph.notify.contacts import Contact
 from barograph.notify.news import Kind
 
-BEGIN: frozenset[Kind] = frozenset({"opened", "reopened", "escalated"})
+BEGIN: frozenset[Kind] = frozenset({"opened", "already", "reopened", "escalated"})
 
 
 @dataclass(frozen=True)

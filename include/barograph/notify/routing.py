@@ -34,6 +34,20 @@ def notices(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: date
                 )  # fmt: skip
 
 
+def already(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: datetime) -> Iterator[Notice]:
+    """What an open alarm is to those who want it, and of whom nobody noted anything about it yet."""
+    if alarm["historical"]:
+        return
+    about = alarm["site"], alarm["rule"], alarm["device"], alarm["severity"]
+    noted = {(row.contact, row.channel) for row in made}
+    for name, placed in book.contacts.items():
+        if book.wants(name, *about):
+            due = due_at(placed, alarm["severity"], now)
+            for channel in placed.contact.channels:
+                if (name, channel.channel) not in noted:
+                    yield Notice(alarm["alarm"], name, channel.channel, "already", 0, alarm["severity"], due)
+
+
 def reminds(book: Book) -> list[str]:
     """The contacts whose notices are followed by others, if nobody does anything."""
     return [name for name, contact in book.people.items() if contact.repeat is not None or contact.escalate]

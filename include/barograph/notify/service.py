@@ -25,7 +25,7 @@ from barograph.notify.composing import composition
 from barograph.notify.contacts import Book
 from barograph.notify.deadman import Deadman
 from barograph.notify.delivery import Clock, deliver
-from barograph.notify.routing import may_compose, notices, reminded, reminds
+from barograph.notify.routing import already, may_compose, notices, reminded, reminds
 from barograph.settings import Settings
 from barograph.state import outbox
 from barograph.state.engine import apart, connect
@@ -88,6 +88,8 @@ class Notifier:
         self._deadman = Deadman(settings, engine, self._started)
         self._signature: object = None
         self._refused = ""
+        self._new_wishes = True
+        """Whether somebody may want to be told of alarms that opened before he did: also while nobody looked."""
         self._stopped: list[str] = []
         self._threads: dict[Address, threading.Thread] = {}
         self._read()
@@ -101,6 +103,9 @@ class Notifier:
             self._stopped = self._deadman.watch(now)
         while outbox.follow(self.engine, now, partial(notices, self.book, now=now)):
             pass
+        if self._new_wishes:
+            outbox.catch_up(self.engine, now, partial(already, self.book, now=now))
+            self._new_wishes = False
         if seldom and (whom := reminds(self.book)):
             outbox.remind(self.engine, now, whom, partial(reminded, self.book, now=now))
         self._compose(now)
@@ -147,6 +152,7 @@ class Notifier:
                 self.book = reading.remembered(path) or Book()
             return
         self._refused = ""
+        self._new_wishes = True
         path.parent.mkdir(parents=True, exist_ok=True)
         reading.remember(path, self.book)
         log.info("contacts_read", contacts=len(self.book.contacts))

@@ -15,6 +15,7 @@ MINUS = "\N{MINUS SIGN}"
 
 WORDS: dict[str, tuple[str, str]] = {
     "opened": ("Alarm", "告警"),
+    "already": ("Open already", "此前已告警，尚未恢复"),
     "escalated": ("Nobody has acknowledged", "无人确认"),
     "reopened": ("Open again", "再次告警"),
     "raised": ("Worse", "告警升级"),
@@ -28,6 +29,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "后到的数据表明并无此告警，先前的通知作废。",
     ),
     "passed_why": ("It was over before this could be told.", "在发出本通知之前已恢复。"),
+    "already_why": ("It opened before you were to be told of it.", "该告警发生时尚未将您列为通知对象。"),
     "escalated_why": ("You are told because nobody has acknowledged it.", "因无人确认，现通知您。"),
     "provisional": ("Not confirmed yet.", "尚待确认。"),
     "acknowledged": ("Somebody has acknowledged it.", "已有人确认。"),

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, case, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state.changes import newest_whole
@@ -27,6 +27,8 @@ CHANGES = 1_000
 """Of alarms that are looked at in one transaction."""
 LEASE = timedelta(minutes=10)
 """Longer than any attempt takes."""
+KEEP = timedelta(days=180)
+"""How long it is known what was told of alarms that are over."""
 TOGETHER = 500
 """Alarms in one question; PostgreSQL refuses one of many thousand."""
 WORDS = 500
@@ -136,6 +138,16 @@ def follow(engine: Engine, at: datetime, decide: Decide) -> int:
         further = func.greatest(notifier_position.c.change, moved.excluded.change)
         connection.execute(moved.on_conflict_do_update(index_elements=["notifier"], set_={"change": further}))
         return len(rows)
+
+
+def catch_up(engine: Engine, at: datetime, decide: Decide) -> int:
+    """Offer all open alarms that were followed, with the notices about them; make those it returns. How many."""
+    with engine.begin() as connection:
+        followed = select(notifier_position.c.change).scalar_subquery()
+        wanted = select(alarms).where(alarms.c.state == "open", alarms.c.change <= followed).order_by(alarms.c.alarm)
+        rows = connection.execute(wanted).mappings().all()
+        known = _known(connection, [row["alarm"] for row in rows])
+        return _enqueue(connection, at, [notice for row in rows for notice in decide(row, known[row["alarm"]])])
 
 
 def remind(
@@ -263,6 +275,27 @@ def retry(engine: Engine, at: datetime) -> int:
         again = update(outbox).where(outbox.c.message.in_(newest), outbox.c.state.in_(["refused", "late"]))
         values = {"state": "waiting", "due": at, "composed": outbox.c.composed}
         return connection.execute(again.values(**values)).rowcount
+
+
+def prune(engine: Engine, at: datetime) -> int:
+    """Forget what was told before KEEP of alarms that are over and of which nothing was told since. How many messages.
+
+    What still waits stays, and so does the last message of each channel: it says how that is.
+    """
+    old, other = at - KEEP, notices.alias()
+    on_its_way = select(outbox.c.message).where(outbox.c.message == other.c.message, outbox.c.state == "waiting")
+    pending = and_(other.c.message.is_(None), other.c.dropped.is_(None))
+    fresh = select(other).where(
+        other.c.alarm == notices.c.alarm, or_(other.c.noted >= old, pending, on_its_way.exists())
+    )
+    is_open = select(alarms).where(alarms.c.alarm == notices.c.alarm, alarms.c.state.in_(["open", "suppressed"]))
+    last = select(func.max(outbox.c.message)).group_by(outbox.c.contact, outbox.c.channel)
+    said = select(notices).where(notices.c.message == outbox.c.message)
+    with engine.begin() as connection:
+        own = or_(notices.c.message.is_(None), notices.c.message.not_in(last))
+        connection.execute(delete(notices).where(own, ~fresh.exists(), ~is_open.exists()))
+        done = (outbox.c.composed < old, outbox.c.state != "waiting", outbox.c.message.not_in(last))
+        return connection.execute(delete(outbox).where(*done, ~said.exists())).rowcount
 
 
 def channels(engine: Engine) -> list[Row[Any]]:

@@ -217,7 +217,7 @@ notices = Table(
     Column("alarm", ForeignKey("alarms.alarm"), nullable=False),
     Column("contact", String, nullable=False),
     Column("channel", String, nullable=False),
-    Column("kind", String, nullable=False, comment="opened, raised, reopened, cleared, withdrawn, repeated, escalated"),
+    Column("kind", String, nullable=False, comment="one of notify.news.Kind"),
     Column("number", Integer, nullable=False, comment="how many of its kind came before it"),
     Column("severity", String, nullable=False, comment="of the alarm, then"),
     Column("noted", DateTime(timezone=True), nullable=False),

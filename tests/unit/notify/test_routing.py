@@ -6,7 +6,7 @@ import pytest
 from tests.unit.notify.people import MINUTE, NOON, Row, a_book, a_contact, an_alarm
 
 from barograph.notify.news import News, Told, news
-from barograph.notify.routing import may_compose, notices
+from barograph.notify.routing import already, may_compose, notices
 
 
 def told(*kinds, severity="major"):
@@ -105,3 +105,12 @@ def test_a_channel_has_so_many_messages_in_an_hour():
 
     assert may_compose(composed, 3, NOON)
     assert not may_compose(composed, 2, NOON)
+
+
+def test_who_was_never_told_of_an_open_alarm_and_wants_it_is_told_that_it_is_open_already():
+    """Not who heard of it, was not to hear of it any more, or does not want it."""
+    book = a_book(a_contact("anna"), a_contact("bob"), a_contact("cleo", alarms={"from": "critical"}))
+    made = [Row(1, contact="anna", dropped="it was over")]
+
+    assert [("bob", "already")] == [(one.contact, one.kind) for one in already(book, an_alarm(), made, NOON)]
+    assert [] == list(already(book, an_alarm(historical=True), [], NOON))
