@@ -5,14 +5,17 @@ A site's folder holds site.yaml (this), rules.yaml (barograph.rules.model) and f
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from barograph import documents
 from barograph.documents import Strict as Strict
@@ -41,6 +44,27 @@ UNREGISTERED = "unregistered"
 """The zone of a device that sends without being in the registry."""
 
 
+Measure = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
+"""On a site's plan, in whatever unit its author counts: metres, tiles, squares of paper."""
+
+
+class Spot(Strict):
+    """Where a device hangs on the plan, from its upper left corner."""
+
+    x: Measure
+    y: Measure
+
+
+class Room(Spot):
+    """A zone on the plan: a rectangle, and where its upper left corner lies."""
+
+    width: Annotated[Measure, Field(gt=0)]
+    height: Annotated[Measure, Field(gt=0)]
+
+    def holds(self, spot: Spot) -> bool:
+        return self.x <= spot.x <= self.x + self.width and self.y <= spot.y <= self.y + self.height
+
+
 class Device(Strict):
     """One sensor board. `cadence` is the seconds between its frames."""
 
@@ -50,6 +74,8 @@ class Device(Strict):
     kind: Slug = "sensor"
     cadence: float = Field(default=30.0, gt=0, le=86_400)
     points: dict[Name, Point] = {}
+    spot: Spot | None = None
+    """Unless said, it is drawn in a row with the others of its zone."""
     since: date | None = None
     until: date | None = None
 
@@ -156,6 +182,8 @@ class Site(Strict):
     site: Slug
     name: str
     timezone: Zone = "UTC"
+    plan: dict[Slug, Room] = Field(default={}, max_length=500)
+    """Zone -> its room on the page Now. Zones without one are drawn beneath."""
     devices: list[Device] = []
     ports: list[Port] = []
 
@@ -184,12 +212,40 @@ class Site(Strict):
                         )
         return self
 
+    @model_validator(mode="after")
+    def _on_the_plan(self) -> Site:
+        """What rooms and spots say about each other, each mistake at its own field."""
+        mistakes = [
+            InitErrorDetails(type=PydanticCustomError("plan", "{why}", {"why": why}), loc=place, input={})
+            for place, why in _misplaced(self)
+        ]
+        if mistakes:
+            raise ValidationError.from_exception_data("Site", mistakes)
+        return self
+
     def device(self, name: str) -> Device | None:
         return next((device for device in self.devices if device.device == name), None)
 
     def point(self, device: str, metric: str) -> Point:
         found = self.device(device)
         return found.points.get(metric, Point()) if found else Point()
+
+
+def _misplaced(site: Site) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """(field, what is wrong there). A room without devices is none: it may be the way between two that have some."""
+    zones = {device.zone for device in site.devices}
+    for zone in sorted(site.plan.keys() - zones):
+        meant = difflib.get_close_matches(zone, sorted(zones - site.plan.keys()), n=1)
+        if meant:
+            yield ("plan", zone), f"no device is in this zone. Did you mean `{meant[0]}`?"
+    for number, device in enumerate(site.devices):
+        room = site.plan.get(device.zone)
+        if device.spot and room is None:
+            yield ("devices", number, "spot"), f"is nowhere: `plan` has no room for zone {device.zone}. Add one there."
+        elif device.spot and room and not room.holds(device.spot):
+            across = f"x from {room.x:g} to {room.x + room.width:g}"
+            down = f"y from {room.y:g} to {room.y + room.height:g}"
+            yield ("devices", number, "spot"), f"is outside of its zone {device.zone}, which has {across} and {down}."
 
 
 def read_site(folder: Path) -> Site:

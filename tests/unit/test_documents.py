@@ -79,3 +79,39 @@ def test_a_rule_has_exactly_one_limit(tmp_path):
 
     assert "rules.0" in said
     assert "exactly one of `above`, `below`, `outside`, `inside`" in said
+
+
+PLANNED = SITE.replace("devices:", "plan:\n  wall: {x: 1, y: 0, width: 6, height: 2}\ndevices:")
+
+
+def test_a_plan_says_where_zones_and_devices_are(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(PLANNED + "    spot: {x: 2, y: 1.5}\n")
+
+    site = documents.read(path, Site)
+
+    assert (6, 2) == (site.plan["wall"].width, site.plan["wall"].height)
+    assert (2, 1.5) == (site.devices[0].spot.x, site.devices[0].spot.y)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PLANNED.replace("wall: {x", "wal: {x"), ":5: plan.wal: no device is in this zone. Did you mean `wall`?"),
+        (PLANNED + "    spot: {x: 9, y: 1}\n", ":12: devices.0.spot: is outside of its zone wall, which has x from 1"),
+        (SITE + "    spot: {x: 9, y: 1}\n", ":10: devices.0.spot: is nowhere: `plan` has no room for zone wall."),
+        (PLANNED.replace("width: 6", "width: 0"), ":5: plan.wall.width: "),
+        (PLANNED.replace("x: 1", "x: .nan"), ":5: plan.wall.x: "),
+        (PLANNED.replace("width", "widht"), ":5: plan.wall.widht: is not a known field. Did you mean `width`?"),
+    ],
+)
+def test_a_mistake_on_a_plan_is_named_where_it_stands(tmp_path, text: str, said: str):
+    assert said in refusal(tmp_path, text)
+
+
+def test_a_room_without_sensors_may_stand_on_the_plan(tmp_path):
+    """An entrance tells people where they are."""
+    path = tmp_path / "site.yaml"
+    path.write_text(PLANNED.replace("devices:", "  entrance: {x: 0, y: 0, width: 1, height: 2}\ndevices:"))
+
+    assert {"wall", "entrance"} == set(documents.read(path, Site).plan)

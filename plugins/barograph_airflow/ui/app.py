@@ -13,7 +13,7 @@ from barograph.errors import BarographError, ReportError
 from barograph.live.ledger import Flow
 from barograph.live.now import Sites, Snapshot
 from barograph.settings import Settings
-from barograph_airflow.ui import alarms, backtests, dags, data, devices, guard, health, now, reports, start
+from barograph_airflow.ui import alarms, backtests, dags, data, devices, guard, health, now, plan, reports, start
 from barograph_airflow.ui.actions import Actions
 from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.errors import NotHere, Refused
@@ -63,6 +63,7 @@ def create_app(
     sites = Sites(settings.sites_folder)
     watch = watch or Watch(_look(settings, sites), clock)
     app.include_router(now.routes(pages, watch))
+    app.include_router(plan.routes(pages, watch, sites))
     app.include_router(start.routes(pages, watch, sites))
     app.include_router(devices.routes(pages, watch, sites))
     app.include_router(health.routes(pages, ask))

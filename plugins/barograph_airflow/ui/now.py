@@ -11,7 +11,7 @@ from barograph.live.now import Place, by_zone
 from barograph_airflow.links import device_id, opaque
 from barograph_airflow.ui import drawing
 from barograph_airflow.ui.live import Seen, Watch
-from barograph_airflow.ui.pages import Pages
+from barograph_airflow.ui.pages import Pages, path
 
 MOST = 400
 """Rows on one page; where there are more, those that are not fine come first, and a zone shows its own."""
@@ -29,7 +29,7 @@ def routes(pages: Pages, watch: Watch) -> APIRouter:
     def now(request: Request, zone: str = "", show: str = "", q: str = "") -> HTMLResponse:
         seen = watch.now()
         chosen = Choice(seen, zone, show, q)
-        return pages.show(request, "now.html", seen=seen, chosen=chosen, at=pages.clock(), **facts)
+        return shown(request, "now.html", seen, chosen)
 
     @router.get("/now/news", name="news")
     def news(request: Request, since: int, zone: str = "", show: str = "", q: str = "") -> HTMLResponse:
@@ -39,10 +39,14 @@ def routes(pages: Pages, watch: Watch) -> APIRouter:
         fresh = seen.since(since) if seen else []
         whole = not seen or chosen.show != "all" or len(fresh) == len(seen.snapshot.places)
         rows = [] if whole else [place for place in fresh if place in chosen.places]
+        return shown(request, "news.html", seen, chosen, rows=rows, whole=whole and bool(fresh))
+
+    def shown(request: Request, template: str, seen: Seen | None, chosen: Choice, **more: Any) -> HTMLResponse:
+        number = seen.number if seen else 0
+        again = path(request, "news", query=chosen.query(since=number, show=chosen.show))
         return pages.show(
-            request, "news.html", seen=seen, chosen=chosen, rows=rows, whole=whole and bool(fresh), at=pages.clock(),
-            **facts,
-        )  # fmt: skip
+            request, template, seen=seen, chosen=chosen, at=pages.clock(), again=again, when="every 5s", **facts, **more
+        )
 
     return router
 

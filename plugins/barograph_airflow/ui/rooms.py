@@ -1,0 +1,132 @@
+"""Where rooms and devices of a site are drawn, in pixels: as its plan says, and in tidy rows where it says nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from barograph.registry import Room, Site, Spot
+
+GAP = 10
+"""Between rooms that the plan does not have."""
+HEAD = 28
+"""Of a room, for its name."""
+EDGE = 8
+HIGHEST, LEAST = 620, 380
+"""Of a drawn plan. On a telephone it is stretched towards the latter, so that values have room."""
+STRETCHED = 1.8
+ROOM = 290
+"""The least width of a room that the plan does not have."""
+CELLS = ((12, 116, 68), (math.inf, 26, 26))
+"""Up to so many devices in a row each have so much room there: for a value and a name, or for a mark alone."""
+TEXTS = (("named", 58, 44), ("valued", 28, 28))
+"""What is written beneath a mark that has so much room to both sides and so much below it: value and name, or value."""
+CROWDED = 60
+"""Devices of a room in which nothing is written."""
+
+Zones = tuple[tuple[str, tuple[str, ...]], ...]
+"""Each zone with its devices, in the order in which they are drawn."""
+
+
+class Box(NamedTuple):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    width: int
+    height: int
+    rooms: dict[str, Box]
+    marks: dict[str, tuple[float, float, str]]
+    """Device -> x, y, and what is written beneath it: named, valued, or nothing."""
+
+
+def layout(site: Site | None, zones: Zones, width: int) -> Layout:
+    """`width`: the pixels that there are."""
+    rooms = tuple(sorted(site.plan.items())) if site else ()
+    spots = tuple((device.device, device.spot) for device in site.devices if device.spot) if site else ()
+    return _laid(rooms, spots, zones, width)
+
+
+@lru_cache(maxsize=64)
+def _laid(plan: tuple[tuple[str, Room], ...], spots: tuple[tuple[str, Spot], ...], zones: Zones, width: int) -> Layout:
+    drawn, down, across, left, top = _drawn(dict(plan), width)
+    others = [(zone, len(devices)) for zone, devices in zones if zone not in drawn]
+    boxes = drawn | dict(_beneath(others, width, max((box.y + box.height + GAP for box in drawn.values()), default=1)))
+    hung = {device: ((spot.x - left) * across + 1, (spot.y - top) * down + 1) for device, spot in spots}
+    marks: dict[str, tuple[float, float, str]] = {}
+    for zone, devices in zones:
+        box = boxes[zone]
+        rest = [device for device in devices if device not in hung]
+        places = {device: hung[device] for device in devices if device in hung} | dict(_rows(rest, box))
+        marks |= dict(_written(places, box))
+    height = max((box.y + box.height for box in boxes.values()), default=0)
+    used = max((box.x + box.width for box in boxes.values()), default=0)
+    return Layout(math.ceil(used) + 1, math.ceil(height) + 1, boxes, marks)
+
+
+def _drawn(plan: dict[str, Room], width: int) -> tuple[dict[str, Box], float, float, float, float]:
+    """The plan's rooms; pixels a unit down and across; the plan's upper left corner."""
+    if not plan:
+        return {}, 1, 1, 0, 0
+    left, top = min(room.x for room in plan.values()), min(room.y for room in plan.values())
+    wide = max(room.x + room.width for room in plan.values()) - left
+    high = max(room.y + room.height for room in plan.values()) - top
+    across = min((width - 2) / wide, HIGHEST / high)
+    down = min(max(across, LEAST / high), STRETCHED * across)
+    boxes = {
+        zone: Box(
+            (room.x - left) * across + 1, (room.y - top) * down + 1, room.width * across, room.height * down
+        )
+        for zone, room in plan.items()
+    }  # fmt: skip
+    return boxes, down, across, left, top
+
+
+def _beneath(zones: Sequence[tuple[str, int]], width: int, top: float) -> Iterator[tuple[str, Box]]:
+    """Rooms of one width in rows, each row as high as its fullest room."""
+    columns = max(1, min(len(zones), (width + GAP) // (ROOM + GAP)))
+    wide = min(2 * ROOM, (width - 2 - GAP * (columns - 1)) / columns)
+    for row in (zones[first : first + columns] for first in range(0, len(zones), columns)):
+        high = max(_needed(size, wide) for _, size in row)
+        for place, (zone, _) in enumerate(row):
+            yield zone, Box(1 + place * (wide + GAP), top, wide, high)
+        top += high + GAP
+
+
+def _needed(devices: int, wide: float) -> float:
+    _, cell, high = next(each for each in CELLS if devices <= each[0])
+    return HEAD + EDGE + high * math.ceil(devices / max(1, (wide - 2 * EDGE) // cell))
+
+
+def _rows(devices: Sequence[str], box: Box) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Evenly over a room, in cells that are rather wide than high."""
+    if not devices:
+        return
+    wide, high = max(1.0, box.width - 2 * EDGE), max(1.0, box.height - HEAD - EDGE)
+    columns = min(len(devices), max(1, round(math.sqrt(len(devices) * wide / high / 1.5))))
+    rows = math.ceil(len(devices) / columns)
+    columns = math.ceil(len(devices) / rows)
+    lift = 16 if high / rows > 50 else 8 if high / rows > 36 else 0
+    for place, device in enumerate(devices):
+        row, column = divmod(place, columns)
+        x, y = (column + 0.5) * wide / columns, (row + 0.5) * high / rows - lift
+        yield device, (box.x + EDGE + x, box.y + HEAD + y)
+
+
+def _written(places: dict[str, tuple[float, float]], box: Box) -> Iterator[tuple[str, tuple[float, float, str]]]:
+    for device, (x, y) in places.items():
+        others = [place for other, place in places.items() if other != device] if len(places) <= CROWDED else None
+        fits = (name for name, half, deep in TEXTS if others is not None and _free(x, y, half, deep, box, others))
+        yield device, (round(x), round(y), next(fits, ""))
+
+
+def _free(x: float, y: float, half: float, deep: float, box: Box, others: Sequence[tuple[float, float]]) -> bool:
+    inside = box.x <= x - half and x + half <= box.x + box.width and y + deep <= box.y + box.height
+    return inside and not any(abs(x - left) < 2 * half and abs(y - top) < deep + 8 for left, top in others)
