@@ -46,10 +46,32 @@ def readings(servers):
             flag, reasons = (4, "spike") if minute == 59 else (1, "")
             lines.append(f'temperature,{tags} {value}flag={flag}i,reasons="{reasons}" {at}')
         windows.append(f"temperature,{tags} mean={number}.5,count=60i {int(NOW.timestamp() * 1e6)}")
-    with InfluxDBClient(settings.influx_url, token=settings.secret("influx_loader"), org=settings.influx.org) as client:
-        posting(client, settings.influx.readings, 0)(lines)
-        posting(client, settings.influx.windows, 0)(windows)
+    post(settings, settings.influx.readings, lines)
+    post(settings, settings.influx.windows, windows)
     return settings
+
+
+def post(settings, bucket, lines):
+    with InfluxDBClient(settings.influx_url, token=settings.secret("influx_loader"), org=settings.influx.org) as client:
+        posting(client, bucket, 0)(lines)
+
+
+@pytest.fixture(scope="module")
+def summaries(servers):
+    """Of one series: sixty windows of a minute that end in the hour, an hour and a day."""
+    settings = servers.settings
+    series, start = "temperature,device=summed,site=live,zone=z", int(HOUR.start.timestamp() * 1e6)
+    windows = [
+        f"{series} min={i},mean={i}.5,median={i}.25,max={i + 1},count=6i {start + (i + 1) * 60_000_000}"
+        for i in range(60)
+    ]
+    rollups = [
+        f"{series},period={period} min={low},mean={2 * low},median={2 * low},max={3 * low},count=60i {start}"
+        for period, low in (("hour", 1), ("day", 10))
+    ]
+    post(settings, settings.influx.windows, windows)
+    post(settings, settings.influx.rollups, rollups)
+    return settings, "live", "summed", "temperature", HOUR
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "\\"])
@@ -69,6 +91,29 @@ def test_a_name_is_a_name_whatever_it_looks_like(readings, name):
         number + 0.5
         == series.last_windows(readings, "live", name, Window(HOUR.start, NOW + MINUTE))["temperature"]["mean"]
     )
+
+
+@pytest.mark.parametrize("line", ["mean", "median"])
+def test_windows_come_one_by_one_or_as_many_as_there_are_pixels(summaries, line):
+    """Each in its middle; those that end within ten minutes as one, from the least of them to the most."""
+    middle = {"mean": 0.5, "median": 0.25}[line]
+
+    each = series.windows(*summaries, MINUTE, MINUTE, timedelta(0), line)
+    steps = series.windows(*summaries, MINUTE, MINUTE, STEP, line)
+
+    assert (60, 7) == (len(each.times), len(steps.times))
+    middles = [course.times[0] + course.step.total_seconds() / 2 - HOUR.start.timestamp() for course in (each, steps)]
+    assert pytest.approx([30, 270]) == middles, "the first ten minutes hold the ends of nine windows"
+    assert pytest.approx([0, middle, 1]) == [each.low[0], each.mean[0], each.high[0]]
+    assert pytest.approx([0, 4 + middle, 9]) == [steps.low[0], steps.mean[0], steps.high[0]]
+
+
+def test_rollups_of_one_period_are_not_mixed_with_those_of_another(summaries):
+    hours = series.rollups(*summaries, "hour", timedelta(hours=1), "median")
+    days = series.rollups(*summaries, "day", timedelta(days=1), "mean")
+
+    assert ([1.0], [2.0], [3.0]) == (hours.low.tolist(), hours.mean.tolist(), hours.high.tolist())
+    assert ([10.0], [20.0], [30.0]) == (days.low.tolist(), days.mean.tolist(), days.high.tolist())
 
 
 def test_the_newest_reading_and_the_last_hours_of_all_series_at_once(readings):

@@ -60,6 +60,36 @@ union(tables: [
 ])
 """
 
+SUMMED = """
+points = from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
+  |> filter(fn: (r) => r._field == "min" or r._field == of_line or r._field == "max")
+"""
+
+WINDOWS = f"""{SUMMED}
+points |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
+"""
+
+JOINED_WINDOWS = {
+    line: f"""{SUMMED}
+joined = (field, fn) => points
+  |> filter(fn: (r) => r._field == field)
+  |> group()
+  |> aggregateWindow(every: step, fn: fn, createEmpty: false, timeSrc: "_start")
+  |> map(fn: (r) => ({{_time: r._time, _value: r._value, _field: field}}))
+union(tables: [joined(field: "min", fn: min), joined(field: of_line, fn: {line}), joined(field: "max", fn: max)])
+"""
+    for line in ("mean", "median")
+}
+"""What the line goes through -> the question."""
+
+ROLLUPS = f"""{SUMMED}
+points
+  |> filter(fn: (r) => r.period == of_period)
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
+"""
+
 DOUBTED = """
 from(bucket: in_bucket)
   |> range(start: from_time, stop: to_time)
@@ -137,11 +167,14 @@ class Course:
     """Seconds since 1970."""
     low: NDArray[np.float64]
     mean: NDArray[np.float64]
+    """Of windows it may be the median."""
     high: NDArray[np.float64]
     flags: NDArray[np.int8]
     """Of each reading; empty where steps are drawn."""
     step: timedelta
     """Zero where each reading is there itself."""
+    regular: bool = False
+    """Every step that had readings is there: one that is not is a gap."""
 
 
 def course(settings: Settings, site: str, device: str, metric: str, window: Window, step: timedelta) -> Course:
@@ -151,23 +184,62 @@ def course(settings: Settings, site: str, device: str, metric: str, window: Wind
         answer = _ask(settings, settings.influx.readings, BANDS, window, step=step, **of)
     else:
         answer = _ask(settings, settings.influx.readings, READINGS, window, **of)
-    fields: dict[str, dict[int, float]] = {}
+    if step:
+        return _steps(answer, "mean", step)
+    times, columns = _columns(answer, "flag", {"value": np.nan, "flag": 1.0})
+    values = columns["value"]
+    return Course(times, values, values, values, columns["flag"].astype(np.int8), step)
+
+
+def windows(
+    settings: Settings, site: str, device: str, metric: str, window: Window, size: timedelta, slide: timedelta,
+    joined: timedelta, line: str,
+) -> Course:  # fmt: skip
+    """A series' sliding windows of a `size`, or those that end within `joined` as one; `mean` is what `line` says.
+
+    Each stands in the middle of its time. Raises ServiceUnavailable.
+    """
+    of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric, "of_line": line}
+    until = Window(window.start, window.end + slide)
+    if joined:
+        answer = _ask(settings, settings.influx.windows, JOINED_WINDOWS[line], until, step=joined, **of)
+        return _steps(answer, line, joined, -size / 2, regular=True)
+    answer = _ask(settings, settings.influx.windows, WINDOWS, until, **of)
+    return _steps(answer, line, slide, -(size + slide) / 2, regular=True)
+
+
+def rollups(
+    settings: Settings, site: str, device: str, metric: str, window: Window, period: str, step: timedelta, line: str
+) -> Course:
+    """A series' hours or days of the settled past. Raises ServiceUnavailable."""
+    of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric, "of_line": line}
+    answer = _ask(settings, settings.influx.rollups, ROLLUPS, window, of_period=period, **of)
+    return _steps(answer, line, step, regular=True)
+
+
+def _steps(
+    answer: Iterable[pa.Table], line: str, step: timedelta, shift: timedelta = timedelta(0), regular: bool = False
+) -> Course:
+    times, columns = _columns(answer, line, {"min": np.nan, line: np.nan, "max": np.nan})
+    none = np.zeros(0, np.int8)
+    return Course(times + shift.total_seconds(), columns["min"], columns[line], columns["max"], none, step, regular)
+
+
+def _columns(
+    answer: Iterable[pa.Table], leading: str, wanted: Mapping[str, float]
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Seconds at which the leading field is, and the wanted fields there; each with what stands where it is not."""
+    fields: dict[str, dict[int, float]] = {name: {} for name in wanted}
     for table in answer:
         micros = table["time"].cast(pa.int64()).to_pylist()
         for field, time, value in zip(table["_field"].to_pylist(), micros, table["value"].to_pylist(), strict=True):
-            fields.setdefault(field, {})[time] = value
-    times = sorted(fields.get("mean" if step else "flag", {}))
-
-    def column(name: str, default: float = np.nan) -> NDArray[np.float64]:
-        known = fields.get(name, {})
-        return np.array([known.get(time, default) for time in times], dtype=np.float64)
-
-    seconds = np.array(times, dtype=np.float64) / 1e6
-    if step:
-        none = np.zeros(0, np.int8)
-        return Course(seconds, column("min"), column("mean"), column("max"), none, step)
-    values = column("value")
-    return Course(seconds, values, values, values, column("flag", 1).astype(np.int8), step)
+            fields[field][time] = value
+    times = sorted(fields[leading])
+    columns = {
+        name: np.array([fields[name].get(time, other) for time in times], dtype=np.float64)
+        for name, other in wanted.items()
+    }
+    return np.array(times, dtype=np.float64) / 1e6, columns
 
 
 def doubted(settings: Settings, site: str, device: str, window: Window, most: int) -> list[tuple[datetime, str, str]]:

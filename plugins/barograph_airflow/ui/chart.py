@@ -85,7 +85,8 @@ def draw(
     def y(value: float) -> float:
         return round(TOP + (top - value) / (top - bottom) * field[3], 1)
 
-    pieces = list(_pieces(known, max(SILENT * cadence, 2.5 * course.step.total_seconds())))
+    step = course.step.total_seconds()
+    pieces = list(_pieces(known, 1.5 * step if course.regular else max(SILENT * cadence, 2.5 * step)))
     return Drawing(
         width=width,
         height=HEIGHT,

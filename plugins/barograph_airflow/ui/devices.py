@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Annotated, Any
+from datetime import datetime
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from barograph.errors import BarographError
 from barograph.live import device as live
+from barograph.live import summed
 from barograph.live.now import STATES, Place, Sites
 from barograph.registry import Device, Site
-from barograph.windows import Window
 from barograph_airflow.links import device_id
-from barograph_airflow.ui import drawing
+from barograph_airflow.ui import drawing, words
 from barograph_airflow.ui.chart import draw
-from barograph_airflow.ui.errors import NotHere, Refused
+from barograph_airflow.ui.errors import NotHere
 from barograph_airflow.ui.live import Watch
 from barograph_airflow.ui.now import BADGES, MOST, WORDS
 from barograph_airflow.ui.pages import Pages
+from barograph_airflow.ui.spans import LINES, RANGES, VIEWS, AskedDep
 
-RANGES = {
-    "1h": ("1 hour", timedelta(hours=1)),
-    "6h": ("6 hours", timedelta(hours=6)),
-    "24h": ("24 hours", timedelta(days=1)),
-    "7d": ("7 days", timedelta(days=7)),
-    "30d": ("30 days", timedelta(days=30)),
-}
-USUAL = "24h"
-LONGEST = timedelta(days=400)
 WIDTHS = (280, 2400)
 STATISTICS = ("mean", "min", "median", "max", "stddev", "slope", "completeness")
 
@@ -62,26 +53,6 @@ class Chosen:
         return device_id(self.first.site, self.first.device)
 
 
-@dataclass(frozen=True)
-class Span:
-    """What a visitor wants to see: the last so long, or from then to then."""
-
-    window: Window
-    last: str | None
-
-    @property
-    def query(self) -> dict[str, Any]:
-        return {"last": self.last} if self.last else _from_to(self.window.start, self.window.end)
-
-    @property
-    def earlier(self) -> dict[str, Any]:
-        return _from_to(self.window.start - self.window.length, self.window.start)
-
-    @property
-    def later(self) -> dict[str, Any]:
-        return _from_to(self.window.end, self.window.end + self.window.length)
-
-
 def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
     router = APIRouter()
     facts = {"words": WORDS, "badges": BADGES, "number": drawing.number, "device_id": device_id}
@@ -93,16 +64,10 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
         return pages.show(request, "devices.html", found=found[:MOST], total=len(found), q=q, at=pages.clock(), **facts)
 
     @router.get("/devices/{key}", name="device")
-    def device(
-        request: Request,
-        key: str,
-        last: str = "",
-        start: Annotated[datetime | None, Query(alias="from")] = None,
-        end: Annotated[datetime | None, Query(alias="to")] = None,
-    ) -> HTMLResponse:
+    def device(request: Request, key: str, asked: AskedDep) -> HTMLResponse:
         at = pages.clock()
         chosen = _one(watch, sites, key)
-        span = _span(at, last, start, end)
+        span = asked.span(at)
         status = pages.settings.path("run", "collector.json")
         known, why = [], ""
         try:
@@ -117,6 +82,8 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
             chosen=chosen,
             span=span,
             ranges=RANGES,
+            views=VIEWS,
+            lines=LINES,
             at=at,
             zone=_zone(watch, chosen),
             port=live.port_of(status, chosen.first.device, at),
@@ -127,43 +94,36 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
         )
 
     @router.get("/devices/{key}/chart", name="chart")
-    def chart(
-        request: Request,
-        key: str,
-        metric: str,
-        last: str = "",
-        start: Annotated[datetime | None, Query(alias="from")] = None,
-        end: Annotated[datetime | None, Query(alias="to")] = None,
-        width: int = 800,
-    ) -> HTMLResponse:
+    def chart(request: Request, key: str, metric: str, asked: AskedDep, width: int = 800) -> HTMLResponse:
         from barograph.state.engine import connect
 
         chosen = _one(watch, sites, key)
         place = next((one for one in chosen.places if one.metric.name == metric), None)
         if place is None:
             raise NotHere("It does not measure that.")
-        span = _span(pages.clock(), last, start, end)
+        at = pages.clock()
+        span = asked.span(at)
         cadence = chosen.device.cadence if chosen.device else pages.settings.ingest.default_cadence
         pixels = min(max(width, WIDTHS[0]), WIDTHS[1])
         site, device = place.site, place.device
-        told = live.course(pages.settings, site, device, metric, span.window, pixels, cadence)
+        if span.view == "windows":
+            how = summed.drawn(pages.settings, span.window, pixels, cadence, at)
+            told = summed.course(pages.settings, site, device, metric, span.window, how, span.line)
+            said = how.said
+        else:
+            told = live.course(pages.settings, site, device, metric, span.window, pixels, cadence)
+            said = words.steps(told.step)
         try:
             spans = live.spans_of(live.alarm_spans(connect(pages.settings), device, span.window), metric)
         except SQLAlchemyError:
             spans = []
         drawn = draw(told, span.window, pixels, _zone(watch, chosen), cadence, (place.low, place.high), spans)
-        return pages.show(request, "chart.html", drawing=drawn, place=place, span=span, key=key)
+        return pages.show(request, "chart.html", drawing=drawn, place=place, span=span, key=key, said=said)
 
     @router.get("/devices/{key}/doubted", name="doubted")
-    def doubted(
-        request: Request,
-        key: str,
-        last: str = "",
-        start: Annotated[datetime | None, Query(alias="from")] = None,
-        end: Annotated[datetime | None, Query(alias="to")] = None,
-    ) -> HTMLResponse:
+    def doubted(request: Request, key: str, asked: AskedDep) -> HTMLResponse:
         chosen = _one(watch, sites, key)
-        window = _span(pages.clock(), last, start, end).window
+        window = asked.span(pages.clock()).window
         found = live.doubted(pages.settings, chosen.first.site, chosen.first.device, window)
         return pages.show(request, "doubted.html", found=found, zone=_zone(watch, chosen), most=live.MOST_DOUBTED)
 
@@ -212,17 +172,3 @@ def _text(one: Chosen) -> str:
 def _zone(watch: Watch, chosen: Chosen) -> str:
     seen = watch.now()
     return chosen.site.timezone if chosen.site else seen.snapshot.timezone if seen else "UTC"
-
-
-def _span(at: datetime, last: str, start: datetime | None, end: datetime | None) -> Span:
-    if start and end:
-        begin, stop = (time if time.tzinfo else time.replace(tzinfo=at.tzinfo) for time in (start, end))
-        if not timedelta(0) < stop - begin <= LONGEST:
-            raise Refused(f"Choose a start before its end, and at most {LONGEST.days} days.")
-        return Span(Window(begin, stop), None)
-    name = last if last in RANGES else USUAL
-    return Span(Window(at - RANGES[name][1], at), name)
-
-
-def _from_to(start: datetime, end: datetime) -> dict[str, Any]:
-    return {"from": start.isoformat(timespec="seconds"), "to": end.isoformat(timespec="seconds")}

@@ -56,6 +56,11 @@ def seconds(length: float) -> str:
     return f"{length:.1f} s" if length < 10 else lasting(timedelta(seconds=length))
 
 
+def steps(length: timedelta) -> str:
+    """What the steps of a chart of readings are."""
+    return f"Each step of {lasting(length)} is the readings' mean." if length else "Every reading by itself."
+
+
 def ago(length: timedelta) -> str:
     return f"{lasting(length)} ago"
 

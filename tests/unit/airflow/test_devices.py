@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.unit.airflow.visitors import visit
 
 from barograph.influx.series import Course
 from barograph.live import device as live
+from barograph.live import summed
 from barograph.live.device import AlarmSpan, Doubt
 from barograph.settings import load_settings
 from barograph.windows import Window
@@ -148,6 +150,42 @@ def test_a_chart_is_asked_for_in_as_many_pixels_as_there_are(shop, monkeypatch: 
     assert 'viewBox="0 0 640' in page.text
 
 
+def test_windows_are_drawn_where_they_are_asked_for(shop, monkeypatch: pytest.MonkeyPatch):
+    """The band from least to most, and the line that was chosen; the time stays when the drawing changes."""
+    asked: list[Any] = []
+    monkeypatch.setattr(summed, "course", lambda _, *what: asked.append(what) or hours(3, 4))
+    client, key = shop(a_place(NOON, "a")), device_id("demo", "a")
+
+    chart = client.get(f"/devices/{key}/chart?metric=temperature&last=7d&view=windows&line=median").text
+    page = client.get(f"/devices/{key}?last=7d&view=windows&line=median").text.replace("&amp;", "&")
+
+    [(site, device, metric, _, how, line)] = asked
+    assert ("demo", "a", "temperature", "hour", "median") == (site, device, metric, how.period, line)
+    assert "Each step is an hour" in chart
+    assert "line: median" in chart
+    assert "last=7d&view=windows&line=median&metric=temperature" in page
+    assert "?view=windows&line=median&last=1h" in page, "another time of the same"
+    assert f'href="/devices/{key}?last=7d"' in page, "back to the readings"
+
+
+def hours(*values: float) -> Course:
+    """Rollups, one an hour from the beginning of the hour before noon."""
+    found = np.array(values, dtype=float)
+    times = HOUR.start.timestamp() + 3600.0 * np.arange(len(values))
+    return Course(times, found - 1, found, found + 1, np.zeros(0, np.int8), timedelta(hours=1), regular=True)
+
+
+def test_an_hour_without_readings_is_a_gap_between_rollups():
+    """Rollups come at their step exactly: one that is not there is missing."""
+    three = hours(4, 5, 6)
+    two = replace(three, **{name: getattr(three, name)[[0, 2]] for name in ("times", "low", "mean", "high")})
+    window = Window(HOUR.start, HOUR.start + timedelta(hours=3))
+
+    lines = [draw(each, window, 1000, "UTC", 60, (None, None), ()).line for each in (three, two)]
+
+    assert [1, 2] == [line.count("M") for line in lines]
+
+
 @pytest.mark.parametrize(
     ("status", "address"),
     [
@@ -157,6 +195,7 @@ def test_a_chart_is_asked_for_in_as_many_pixels_as_there_are(shop, monkeypatch: 
         (422, "/devices/{key}?from=2020-11-22T12:00&to=2026-11-22T11:00"),
         (422, "/devices/{key}?from=yesterday&to=now"),
         (200, "/devices/{key}?last=forever"),
+        (200, "/devices/{key}?view=x&line=y"),
     ],
 )
 def test_a_strange_address_breaks_nothing(shop, status: int, address: str):
