@@ -26,7 +26,7 @@ from barograph.settings import MailSettings, Settings
 LATER = range(400, 500)
 """SMTP's answers that mean: not now."""
 WHOLE = 4
-"""So many times the timeout of one answer a whole conversation may take: a server may say a byte whenever it is nearly up."""
+"""A whole conversation may take so many times what one answer may: a server could say a byte whenever that is up."""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,10 @@ class Upkeep:
 
 
 def maintain(settings: Settings, now: datetime) -> list[Upkeep]:
-    """Compact, vacuum and trim every table, oldest days first; prune the outbox. Safe to repeat. Raises BarographError."""
+    """Compact, vacuum and trim every table, oldest days first; prune the outbox.
+
+    Safe to repeat, at any time. Raises BarographError.
+    """
     archive, engine = Archive.of(settings), connect(settings)
     settling = partial(writer_lock, engine, "settle", PATIENCE)
     kept = settings.maintenance.keep_rejects_days
