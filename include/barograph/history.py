@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
 from barograph import registry
 from barograph.archive import Archive
 from barograph.errors import SinkError
-from barograph.influx import view
+from barograph.influx import fields, view
 from barograph.ingest import annotate
 from barograph.ingest.drain import WRITER
 from barograph.ingest.refine import kept_since, places_of
@@ -27,7 +28,7 @@ from barograph.windows import Window
 log = structlog.get_logger()
 
 NAMED = 3
-"""Series that an error names."""
+"""Fields of series that an error names."""
 TICK = timedelta(microseconds=1)
 
 
@@ -37,7 +38,7 @@ class Proof:
 
     points: int = 0
     differ: Sequence[str] = field(default=())
-    """Series that have other points there than here, as `bucket metric device`."""
+    """Fields of series that are others there than here, as `bucket metric device zone field`."""
 
 
 def days_of_record(settings: Settings) -> Iterator[tuple[Site, date]]:
@@ -89,42 +90,72 @@ def rebuild(settings: Settings, site: Site, day: date) -> Proof | None:
         return None
     proof = prove(settings, site, day, kept_since(settings, newest))
     if proof.differ:
-        log.warning("rebuilt_differs", site=site.site, day=day.isoformat(), series=len(proof.differ))
+        log.warning("rebuilt_differs", site=site.site, day=day.isoformat(), fields=len(proof.differ))
         view.remove_day(settings, site.site, window)
         settle(settings, site, day)
         annotate.rebuild(settings, connect(settings), site.site, window)
         proof = prove(settings, site, day, kept_since(settings, newest))
     if proof.differ:
         raise SinkError(
-            f"InfluxDB does not show {day} of {site.site} as the archive has it: {len(proof.differ)} series differ, "
-            f"such as {'; '.join(proof.differ[:NAMED])}. `barograph influx refused` shows the lines that it refused."
+            f"InfluxDB does not show {day} of {site.site} as the archive has it: {len(proof.differ)} fields of series "
+            f"differ, such as {'; '.join(proof.differ[:NAMED])}. `barograph influx refused` shows the lines that it "
+            "refused."
         )
     return proof
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """Points of one kind, and where the archive has what they show."""
+
+    table: str
+    bucket: str
+    """As the settings call it."""
+    time: str
+    keys: Sequence[str]
+    fields: Sequence[str]
+
+    def rows(self, archive: Archive, site: str, day: date, where: Window) -> pa.Table:
+        """The settled day's, each with the fields that its point has."""
+        rows = archive.derived(self.table, site, day, [*self.keys, self.time, *self.fields])
+        if self.table == "refined":
+            return _as_points(rows)
+        return rows.filter((pc.field(self.time) >= where.start) & (pc.field(self.time) < where.end))
+
+
+_KEYS = ("metric", "device", "zone")
+_READINGS = _Kind("refined", "readings", "time", _KEYS, fields.OF_READINGS)
+_ROLLUPS = _Kind("rollups", "rollups", "start", (*_KEYS, "period"), fields.OF_ROLLUPS)
+_WINDOWS = _Kind("windows", "windows", "end", _KEYS, fields.OF_WINDOWS)
+
+
 def prove(settings: Settings, site: Site, day: date, windows_since: datetime) -> Proof:
-    """Compare a settled day with its points, series by series: how many, and a hash over their times and values."""
-    archive, window = Archive.of(settings), Window.local_day(day, site.timezone)
+    """Compare a settled day with its points: how many of every field of every series, and a hash of them."""
+    window = Window.local_day(day, site.timezone)
     ends = Window(window.start + TICK, window.end + TICK)
     kept = ends.clipped(Window(max(windows_since + TICK, ends.start), max(windows_since + TICK, ends.end)))
-    keys = ["metric", "device", "zone"]
-    refined = archive.derived("refined", site.site, day, [*keys, "time", "value", "flag"])
-    rollups = archive.derived("rollups", site.site, day, [*keys, "period", "start", "mean"])
-    compared = [
-        (settings.influx.readings, "value", window, view.prints(refined, keys), False),
-        (settings.influx.readings, "flag", window, view.prints(refined, keys, value="flag"), False),
-        (settings.influx.rollups, "mean", window, view.prints(rollups, [*keys, "period"], "start", "mean"), True),
-    ]
-    if kept:
-        windows = archive.derived("windows", site.site, day, [*keys, "end", "mean"])
-        windows = windows.filter(pc.field("end") >= kept.start)
-        compared.append((settings.influx.windows, "mean", kept, view.prints(windows, keys, "end", "mean"), False))
     points, differ = 0, []
-    for bucket, name, where, ours, by_period in compared:
-        theirs = view.shown(settings, bucket, name, site.site, where, by_period)
-        points += sum(count for count, _ in ours.values())
-        differ += [f"{bucket} {' '.join(series)}" for series in _differing(ours, theirs)]
+    for kind in (_READINGS, _ROLLUPS, _WINDOWS):
+        where = kept if kind is _WINDOWS else window
+        if where is None:
+            continue
+        bucket = getattr(settings.influx, kind.bucket)
+        rows = kind.rows(Archive.of(settings), site.site, day, where)
+        for name in kind.fields:
+            ours = view.prints(rows, kind.keys, kind.time, name)
+            theirs = view.shown(settings, bucket, name, site.site, where, "period" in kind.keys)
+            differ += [f"{bucket} {' '.join(series)} {name}" for series in _differing(ours, theirs)]
+            points += sum(count for count, _ in ours.values()) if name == kind.fields[0] else 0
     return Proof(points, differ)
+
+
+def _as_points(refined: pa.Table) -> pa.Table:
+    """As lines.reading_lines says it: reasons as one text, and the raw value only where it is another."""
+    same = pc.fill_null(pc.equal(refined["raw"], refined["value"]), False)
+    raw = pc.if_else(same, pa.scalar(None, pa.float64()), refined["raw"])
+    reasons = pc.binary_join(refined["reasons"], ",")
+    names = refined.column_names
+    return refined.set_column(names.index("raw"), "raw", raw).set_column(names.index("reasons"), "reasons", reasons)
 
 
 def _differing(ours: view.Prints, theirs: view.Prints) -> list[view.Series]:

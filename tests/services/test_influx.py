@@ -110,7 +110,7 @@ def test_the_bad_lines_of_a_request_are_found_and_the_good_ones_stored(own_influ
 
 
 def test_a_rebuilt_day_is_proven_and_what_does_not_belong_there_goes(services):
-    """A point too many, one too few, one that is wrong: the proof sees each, and the rebuilt view has none of them."""
+    """A point too many, one too few, one field of one point that is wrong: the proof sees each, and mends it."""
     with opened(services.settings) as river:
         site = choose_site(river.settings.sites_folder, None)
         river.send(*a_day(river))
@@ -128,10 +128,17 @@ def test_a_rebuilt_day_is_proven_and_what_does_not_belong_there_goes(services):
             posting(loader, influx.readings, 0)([stranger])
             rollup = wrong.replace(',period="x"', "").replace("zone=wall", "period=day,zone=wall")
             posting(loader, influx.rollups, 0)([rollup])
+            reading = f"temperature,device={river.fridge},site={river.name},zone=wall"
+            posting(loader, influx.readings, 0)([f'{reading} raw=4.25,reasons="spike" {at}'])
+            posting(loader, influx.rollups, 0)([f"{reading},period=hour p95=4.25,suspect=1i {at}"])
+            posting(loader, influx.windows, 0)([f"{reading} slope=4.25 {at + 60_000_000}"])
         missing = Window(*(Window.local_day(DAY, "Europe/Berlin").start + timedelta(minutes=15 * n) for n in (2, 3)))
         view.remove(river.settings, influx.windows, river.name, missing)
 
         differ = prove(river.settings, site, DAY, since).differ
 
         assert {influx.readings, influx.rollups, influx.windows} == {which.split()[0] for which in differ}
+        assert {"raw", "reasons", "value", "flag", "p95", "suspect", "mean", "slope"} <= {
+            which.split()[-1] for which in differ
+        }
         assert [] == rebuild(river.settings, site, DAY).differ

@@ -27,8 +27,8 @@ def rebuild(
 ) -> None:
     """Load InfluxDB from the record, day by day, and prove that it shows what the archive has.
 
-    Every series is compared by the number of its points and a hash over them. What should not be there is deleted. The
-    day that is still running is loaded and not compared.
+    Every field of every series is compared by the number of its points and a hash over them: values, raw values, flags,
+    reasons, all statistics. What should not be there is deleted. The day that is still running is loaded, not compared.
     """
     import logging
     from datetime import date

@@ -9,9 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-COUNTS = ("count", "good", "unknown", "suspect", "fail", "missing")
-FLOATS = ("min", "max", "mean", "median", "stddev", "first", "last", "slope", "completeness")
-PERCENTILES = ("p05", "p95")
+from barograph.influx.fields import COUNTS, OF_ROLLUPS, OF_WINDOWS
 
 
 def reading_lines(refined: DataFrame) -> DataFrame:
@@ -27,13 +25,16 @@ def reading_lines(refined: DataFrame) -> DataFrame:
 
 def window_lines(windows: DataFrame) -> DataFrame:
     """One `line` per window, at its end."""
-    return _lines(windows, [*map(_float, FLOATS), *map(_integer, COUNTS)], F.col("end"))
+    return _lines(windows, _statistics(OF_WINDOWS), F.col("end"))
 
 
 def rollup_lines(rollups: DataFrame) -> DataFrame:
     """One `line` per rollup, at its start; the tag `period` tells minutes, hours and days apart."""
-    fields = [*map(_float, (*FLOATS, *PERCENTILES)), *map(_integer, COUNTS)]
-    return _lines(rollups, fields, F.col("start"), ("period",))
+    return _lines(rollups, _statistics(OF_ROLLUPS), F.col("start"), ("period",))
+
+
+def _statistics(names: tuple[str, ...]) -> list[Column]:
+    return [_integer(name) if name in COUNTS else _float(name) for name in names]
 
 
 def _lines(rows: DataFrame, fields: list[Column], time: Column, more_tags: tuple[str, ...] = ()) -> DataFrame:

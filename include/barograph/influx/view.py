@@ -1,10 +1,11 @@
-"""What InfluxDB holds of one site and a stretch of time: how many points of each series, and a hash of them all.
+"""What InfluxDB holds of one site and a stretch of time: of each series and field, how many points and a hash of them.
 
 The same of the archive's tables: where both agree, the view shows what the archive has, point by point.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -19,6 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
 from barograph.influx.clients import ask, client_of
+from barograph.influx.fields import TEXTS
 from barograph.settings import Settings
 from barograph.windows import Window
 
@@ -39,25 +41,39 @@ from(bucket: in_bucket)
 
 
 def prints(rows: pa.Table, keys: Sequence[str], time: str = "time", value: str = "value") -> Prints:
-    """Of rows with these columns; rows without a value have no point."""
+    """Of rows with these columns, numbers or texts; rows without a value have no such field."""
     rows = rows.filter(pc.is_valid(rows[value]))
     times = rows[time].cast(pa.int64()).to_numpy().astype(np.uint64)
-    values = rows[value].to_numpy().astype(np.float64) + 0.0  # -0.0 and 0.0 are one value
-    hashed = pa.array(_mixed(times ^ _mixed(values.view(np.uint64))) >> np.uint64(32), pa.uint64())
+    hashed = pa.array(_mixed(times ^ _mixed(_bits(rows[value]))) >> np.uint64(32), pa.uint64())
     found = rows.select(list(keys)).append_column("hash", hashed).group_by(list(keys))
     summed = found.aggregate([([], "count_all"), ("hash", "sum")]).to_pylist()
     return {tuple(row[key] for key in keys): (row["count_all"], row["hash_sum"]) for row in summed}
 
 
+def _bits(values: pa.ChunkedArray) -> NDArray[np.uint64]:
+    """64 bits of each value: the same where the values are."""
+    if not pa.types.is_string(values.type):
+        numbers: NDArray[np.float64] = values.to_numpy().astype(np.float64) + 0.0  # -0.0 and 0.0 are one value
+        return numbers.view(np.uint64)
+    texts = values.combine_chunks().dictionary_encode()
+    hashes: NDArray[np.uint64] = np.array(list(map(_hash, texts.dictionary.to_pylist())), np.uint64)
+    places: NDArray[np.int32] = texts.indices.to_numpy()
+    return hashes[places]
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
 def shown(settings: Settings, bucket: str, field: str, site: str, window: Window, by_period: bool = False) -> Prints:
-    """Of the points of a bucket in `[start, end)`. Raises ServiceUnavailable."""
+    """Of one field of a bucket's points in `[start, end)`. Raises ServiceUnavailable."""
     params = {
         "in_bucket": bucket, "from_time": window.start, "to_time": window.end, "at_site": site, "of_field": field,
     }  # fmt: skip
     text = ask(settings, QUERY, params)
     keys = [*TAGS.values(), *(["period"] if by_period else [])]
     found: dict[Series, tuple[int, int]] = {}
-    for table in tables(text):
+    for table in tables(text, of_text=field in TEXTS):
         for series, (points, hashed) in prints(table, keys).items():
             before = found.get(series, (0, 0))
             found[series] = (before[0] + points, before[1] + hashed)
