@@ -64,6 +64,11 @@ def every_interval() -> DeltaDataIntervalTimetable:
     return DeltaDataIntervalTimetable(timedelta(seconds=load_settings().ingest.interval))
 
 
+def every_hour() -> CronDataIntervalTimetable:
+    """Between the full hours, at which much begins."""
+    return CronDataIntervalTimetable("20 * * * *", timezone=zone())
+
+
 def local_day() -> CronDataIntervalTimetable:
     """The interval is the local day, from midnight to midnight."""
     return CronDataIntervalTimetable("0 0 * * *", timezone=zone())

@@ -5,7 +5,7 @@ Stages are imported where they are called: they bring Spark and Matplotlib, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -123,13 +123,30 @@ def backup(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     return {"snapshot": summary.snapshot, "bytes_added": summary.bytes_added}
 
 
-def maintain(settings: Settings, context: Any, _: None) -> dict[str, Any]:
+def compact(settings: Settings, context: Any, _: None) -> dict[str, Any]:
+    from barograph.maintenance.upkeep import compact
+
+    done = compact(settings)
+    _none_crowded(done)
+    return {
+        "files": sum(one.files[1] for one in done),
+        "files_before": sum(one.files[0] for one in done),
+        "compacted": [f"{one.table} {day}" for one in done for day in one.compacted],
+    }
+
+
+def _none_crowded(done: Sequence[Any]) -> None:
     from barograph.errors import ArchiveError
+
+    if crowded := [f"{one.table} {over}" for one in done for over in one.over]:
+        raise ArchiveError(f"Too many files still, after compaction: {'; '.join(crowded)}. Clear the task.")
+
+
+def maintain(settings: Settings, context: Any, _: None) -> dict[str, Any]:
     from barograph.maintenance.upkeep import maintain
 
     done = maintain(settings, horizon_of(context))
-    if crowded := [f"{one.table} {over}" for one in done for over in one.over]:
-        raise ArchiveError(f"Too many files still, after compaction: {'; '.join(crowded)}. Clear the task.")
+    _none_crowded(done)
     return {
         "files": sum(one.files[1] for one in done),
         "files_before": sum(one.files[0] for one in done),

@@ -25,6 +25,7 @@ STAGES: dict[str, Callable[[Settings, Any, Any], Facts]] = {
     "settle": stages.settle,
     "report": stages.report,
     "backup": stages.backup,
+    "compact": stages.compact,
     "maintain": stages.maintain,
     "verify": stages.verify,
     "backtest": stages.backtest,
@@ -39,6 +40,7 @@ NAMES = {
     "settle": "Settle the day",
     "report": "Publish its report",
     "backup": "Back everything up",
+    "compact": "Join small files",
     "maintain": "Tidy the archive",
     "verify": "Prove the archive",
     "backtest": "Try other rules",
@@ -162,6 +164,7 @@ KINDS: dict[str, type[Step]] = {
     "report": ReportStep,
     "backtest": BacktestStep,
     "backup": BackupStep,
+    "compact": BatchStep,
     "maintain": BatchStep,
     "verify": BatchStep,
 }

@@ -13,8 +13,8 @@ from tests.services.river import NOW, River, opened
 from barograph import schemas
 from barograph import spark as edge
 from barograph.backups import record
-from barograph.maintenance import files
-from barograph.maintenance.upkeep import maintain
+from barograph.maintenance import files, upkeep
+from barograph.maintenance.upkeep import compact, maintain
 from barograph.maintenance.verify import sound, verify
 from barograph.registry import choose_site
 from barograph.settle import settle
@@ -63,6 +63,7 @@ def test_ingest_settle_and_maintenance_at_once_all_end_well(river, monkeypatch):
 
     def kept_up():
         while not stop.is_set():
+            compact(river.settings)
             maintain(river.settings, NOW)
 
     def guarded(work):
@@ -99,6 +100,17 @@ def test_ingest_settle_and_maintenance_at_once_all_end_well(river, monkeypatch):
     assert 1 == river.ingest("after")[0].counts["stored"]
     staged = record.stage(Path(river.archive.path("readings")), river.settings.home / f"staged-{river.name}")
     assert 6 == staged.rows
+
+
+def test_an_hourly_compaction_leaves_the_night_its_work(river):
+    """Both at once is nobody's failure: the night does all that the hour would have done."""
+    river.send(river.frame(60, 4.0, seq=1))
+    river.ingest()
+
+    with engine.writer_lock(engine.connect(river.settings), upkeep.WRITER):
+        assert [] == compact(river.settings)
+
+    assert {"readings", "rejects"} == {one.table for one in compact(river.settings)}
 
 
 def test_old_and_new_rows_are_read_together_after_a_column_was_added(river, monkeypatch):

@@ -1,8 +1,9 @@
 """maintain: few large files instead of many small ones, and nothing kept that nobody can still be reading.
 
-It may run beside everything: `ingest` and replays only append, which a compaction never disturbs; writers of derived
-tables hold the lock `settle`, which is taken for one partition at a time. A reader that has opened a version keeps its
-files for as long as Delta's own retention (archive.PROPERTIES: two days), and so does a backup.
+`compact` does the first of it, every hour and for the record alone: a batch leaves a file, and at an interval of 10 s
+an hour has 360. Both may run beside everything: `ingest` and replays only append, which a compaction never disturbs;
+writers of derived tables hold the lock `settle`, which is taken for one partition at a time. A reader that has opened a
+version keeps its files for as long as Delta's own retention (archive.PROPERTIES: two days), and so does a backup.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from sqlalchemy import Engine, select, update
 
 from barograph import schemas
 from barograph.archive import Archive
-from barograph.errors import ArchiveError
+from barograph.errors import ArchiveError, WriterBusy
 from barograph.maintenance import files
 from barograph.maintenance.files import Part
 from barograph.settings import Settings
@@ -33,7 +34,7 @@ from barograph.state.tables import batches
 
 WRITER = "maintenance"
 PATIENCE = 120.0
-"""Seconds to wait for a day that is being settled; the next night finds what stays."""
+"""Seconds to wait for a day that is being settled, or compacted; the next night finds what stays."""
 ATTEMPTS = 3
 WRITTEN = WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=65_536)
 """In the order in which it came: Z-order by device and time made a day a fifth larger and no question faster."""
@@ -59,6 +60,33 @@ class Upkeep:
     """Partitions that still have too many files, with the reason."""
 
 
+def compact(settings: Settings) -> list[Upkeep]:
+    """Compact the days of the record that have many files; nothing while `maintain` is at work. Raises ArchiveError."""
+    archive = Archive.of(settings)
+    try:
+        with writer_lock(connect(settings), WRITER):
+            return [joined(archive, table) for table in schemas.RECORD if files.opened(archive, table) is not None]
+    except WriterBusy:
+        log.info("not_compacted", why="maintenance is at work, and does it too")
+        return []
+
+
+def joined(archive: Archive, table: str, lock: Callable[[], AbstractContextManager[None]] = nullcontext) -> Upkeep:
+    """Compact one table, oldest days first. `lock` is held around each partition that is written again."""
+    [before] = [found for found in files.tables(archive) if found.name == table]
+    compacted = [part.name for part in before.parts if _compact(archive, table, part, lock)]
+    [after] = [found for found in files.tables(archive) if found.name == table]
+    over = [f"{part.name}: {part.files} files" for part in after.parts if part.files > part.most_files]
+    return Upkeep(
+        table,
+        (before.files, after.files),
+        (before.bytes, after.bytes),
+        (before.log_files, after.log_files),
+        compacted,
+        over=over,
+    )
+
+
 def maintain(settings: Settings, now: datetime) -> list[Upkeep]:
     """Compact, vacuum and trim every table, oldest days first; prune the outbox.
 
@@ -68,7 +96,7 @@ def maintain(settings: Settings, now: datetime) -> list[Upkeep]:
     settling = partial(writer_lock, engine, "settle", PATIENCE)
     kept = settings.maintenance.keep_rejects_days
     done = []
-    with writer_lock(engine, WRITER):
+    with writer_lock(engine, WRITER, PATIENCE):
         for table in schemas.TABLES:
             if files.opened(archive, table) is None:
                 continue
@@ -89,22 +117,12 @@ def tidy(
     let_go: int = 0,
     lock: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Upkeep:
-    """Compact, vacuum and trim one table. `lock` is held around each partition that is written again."""
-    [before] = [found for found in files.tables(archive) if found.name == table]
-    compacted = [part.name for part in before.parts if _compact(archive, table, part, lock)]
+    """Compact, vacuum and trim one table; `lock` as in `joined`."""
+    done = joined(archive, table, lock)
     vacuumed = _vacuum(archive, table)
     _trim(archive, table, now)
     [after] = [found for found in files.tables(archive) if found.name == table]
-    return Upkeep(
-        table,
-        (before.files, after.files),
-        (before.bytes, after.bytes),
-        (before.log_files, after.log_files),
-        compacted,
-        vacuumed,
-        let_go,
-        [f"{part.name}: {part.files} files" for part in after.parts if part.files > part.most_files],
-    )
+    return replace(done, vacuumed=vacuumed, let_go=let_go, log_files=(done.log_files[0], after.log_files))
 
 
 def _compact(archive: Archive, table: str, part: Part, lock: Callable[[], AbstractContextManager[None]]) -> bool:

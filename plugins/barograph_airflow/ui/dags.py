@@ -24,6 +24,7 @@ PAGES = {
     "weekly": "reports",
     "monthly": "reports",
     "backup": "health",
+    "compaction": "data",
     "maintenance": "data",
     "backtest": "backtests",
 }

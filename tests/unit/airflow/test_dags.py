@@ -35,7 +35,7 @@ def dags(home: Path) -> DagBag:
 
 def test_every_dag_imports(dags):
     assert dags.import_errors == {}
-    assert sorted(dags.dags) == ["backtest", "backup", "daily", "ingest", "maintenance", "monthly", "weekly"]
+    assert sorted(dags.dags) == ["backtest", "backup", "compaction", "daily", "ingest", "maintenance", "monthly", "weekly"]
 
 
 def test_every_dag_has_its_steps_in_order(dags):
@@ -80,6 +80,7 @@ def test_no_schedule_has_empty_intervals(dags):
         "weekly": "CronDataIntervalTimetable",
         "monthly": "CronDataIntervalTimetable",
         "backup": "CronDataIntervalTimetable",
+        "compaction": "CronDataIntervalTimetable",
         "maintenance": "CronDataIntervalTimetable",
         "backtest": "NullTimetable",
     }
@@ -110,7 +111,7 @@ def test_only_what_makes_reports_can_be_backfilled(dags):
         if dag.allowed_run_types is not None and "backfill" not in {kind.value for kind in dag.allowed_run_types}
     }
 
-    assert forbidden == {"ingest", "backup", "maintenance", "backtest"}
+    assert forbidden == {"ingest", "backup", "compaction", "maintenance", "backtest"}
 
 
 def test_every_form_may_be_left_empty(dags):
@@ -142,7 +143,7 @@ def test_parsing_dags_and_starting_the_pages_imports_nothing_heavy(settings_here
     )
 
     told = [line for line in done.stdout.splitlines() if line.startswith("[")]
-    assert told == ["[]", "[] 7 ['/barograph']"]
+    assert told == ["[]", "[] 8 ['/barograph']"]
 
 
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)

@@ -238,9 +238,10 @@ def test_an_archive_that_is_not_whole_is_named_and_not_tried_again(monkeypatch: 
         step("verify").execute({})
 
 
-def test_a_day_that_stays_crowded_is_tried_again(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("verb", ["maintain", "compact"])
+def test_a_day_that_stays_crowded_is_tried_again(monkeypatch: pytest.MonkeyPatch, verb):
     crowded = Upkeep("readings", (900, 900), (9, 9), (1, 1), over=["2026-11-22: 900 files"])
-    monkeypatch.setattr("barograph.maintenance.upkeep.maintain", lambda settings, now: [crowded])
+    monkeypatch.setattr(f"barograph.maintenance.upkeep.{verb}", lambda settings, now=None: [crowded])
 
     with pytest.raises(ArchiveError, match="readings 2026-11-22: 900 files"):
-        step("maintain").execute(run("scheduled", timedelta(0)))
+        step(verb).execute(run("scheduled", timedelta(0)))

@@ -13,7 +13,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from barograph.archive import PROPERTIES, Archive
 from barograph.maintenance import files
-from barograph.maintenance.upkeep import tidy
+from barograph.maintenance.upkeep import joined, tidy
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LONG_AGO = time.time() - 5 * 86_400
@@ -81,6 +81,29 @@ def test_a_day_of_few_files_is_not_written_again(archive):
 
     assert (files.FEW, files.FEW) == done.files
     assert [] == done.compacted
+
+
+def test_no_day_has_more_files_than_an_hour_of_batches_leaves_and_some(archive, monkeypatch):
+    """At an interval of 10 s a day would have 8,640: compacted every hour, never more than 360 and those of before.
+
+    Here an hour has a dozen batches, and a batch now and then a late reading of the day before.
+    """
+    monkeypatch.setattr(files, "FEW", 2)
+    an_hour = 12
+    most = {20: 0, 21: 0}
+    for hour in range(24):
+        for batch in range(an_hour):
+            append(archive, hour * an_hour + batch, 21, *([20] if batch == hour % an_hour else []))
+        for part in files.parts(DeltaTable(archive.path("readings"))):
+            day = int(part.name[-2:])
+            most[day] = max(most[day], part.files)
+        done = joined(archive, "readings")
+        assert [] == done.over
+
+    assert an_hour < most[21] <= an_hour + files.FEW
+    assert most[20] <= files.FEW + 1
+    assert 24 * an_hour == len([row for row in rows(archive) if row["day"].day == 21])
+    assert list(range(24 * an_hour)) == sorted({row["batch"] for row in rows(archive)})
 
 
 def test_doing_it_again_changes_nothing(archive):
