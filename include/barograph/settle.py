@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
@@ -25,9 +26,9 @@ from barograph.ingest.drain import WRITER
 from barograph.ingest.refine import kept_since, places_of, refined
 from barograph.registry import Site
 from barograph.settings import Settings
-from barograph.state import stale
+from barograph.state import resettled, stale
 from barograph.state.engine import connect, writer_lock
-from barograph.state.ledger import Ledger
+from barograph.state.ledger import Ledger, newest_finished
 from barograph.state.stale import Stale
 from barograph.transforms import windowing
 from barograph.transforms.places import Places
@@ -60,6 +61,7 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         archive.create(spark)
         # Before the record is looked at: what comes between the two leaves its mark.
         marks = stale.marked(connect(settings), site.site, day)
+        known = newest_finished(connect(settings))
         # `ingest` may add late readings meanwhile: all that follows sees one and the same record.
         archive = archive.pinned("readings", "rejects")
         around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
@@ -84,6 +86,9 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         # Last: a day that stands in `days` is whole.
         sums = {"site": site.site, "day": day, "start": window.start, "end": window.end, "batches": batches}
         sums["inputs"] = places.inputs(points, window)
+        if _another(archive, {**sums, **counts}, marks):
+            # Before the sums: who is killed between the two does both again.
+            resettled.note(connect(settings), site.site, day, known)
         archive.replace_sums({**sums, **counts})
         if influx:
             stale.settled(connect(settings), marks)
@@ -100,6 +105,12 @@ def _tables(ours: DataFrame, site: Site, window: Window, summing: Summing) -> di
         "windows": windowing.windows(ours, summing).where(ends_here),
         "rollups": windowing.rollups(readings, site.timezone, summing),
     }
+
+
+def _another(archive: Archive, sums: dict[str, Any], marks: Sequence[Stale]) -> bool:
+    """Whether the day was settled before, and from other readings or with another registry."""
+    before = archive.derived("days", sums["site"], sums["day"]).to_pylist()
+    return bool(before) and (before != [sums] or bool(marks))
 
 
 def _written(archive: Archive, site: Site, day: date, stored: int) -> set[tuple[str, str]]:

@@ -15,15 +15,20 @@ import pytest
 from kafka import KafkaConsumer
 from tests.services.river import NOW, River, opened
 from tests.services.test_ingest import Killed
+from tests.services.test_settle import DAY, a_day
 
 from barograph import kafka
 from barograph.destinations import KafkaTarget, ParquetTarget, WebhookTarget
+from barograph.history import mark_changed
 from barograph.ingest import distribute as distributing
+from barograph.registry import choose_site
+from barograph.settle import settle
 from barograph.stack import health
 from barograph.state import engine
 from barograph.state.ledger import Ledger, finished
 from barograph.state.targets import Positions
 from barograph.targets import delivery
+from barograph.windows import Window, utc
 
 KEY = b"a key of the test"
 ALL = ["readings", "windows", "alarms"]
@@ -172,6 +177,73 @@ def test_targets_that_were_down_or_killed_are_caught_up_and_nothing_is_doubled(r
 
 def files(tmp_path, what):
     return sorted((tmp_path / "lake" / what).iterdir())
+
+
+def test_a_day_that_is_settled_anew_reaches_every_target_once(river, receiver, tmp_path, monkeypatch):
+    """A calibration is corrected, then a reading comes late: what is so now comes after all that was sent."""
+    monkeypatch.setattr(delivery, "SECONDS", 300.0)
+    river.send(*a_day(river))
+    river.ingest("1")
+    settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+    assert [0, 0, 0] == [each.rows for each in distributing.distribute_by_hand(river.settings)], "nothing was anew"
+
+    corrected(river)
+    mark_changed(river.settings)
+    settled_and_sent(river)
+    assert [1, 1] == [len(settled(tmp_path, what)) for what in ("readings", "windows")]
+    assert the_day(river) == as_sent(tmp_path) == as_sent_to_the_webhook(receiver)
+    river.send(river.frame(0, 4.4, seq=999, time=Window.local_day(DAY, "Europe/Berlin").start.isoformat()))
+    river.ingest("2")
+    settled_and_sent(river)
+
+    assert [2, 2] == [len(settled(tmp_path, what)) for what in ("readings", "windows")]
+    assert the_day(river) == as_sent(tmp_path) == as_sent_to_the_webhook(receiver)
+    ids = [identity for identity, _ in receiver.taken]
+    assert len(ids) == len(set(ids))
+    bus = [message["id"] for _, message in messages(river, "readings")]
+    assert len(bus) == len(set(bus))
+    assert [0, 0, 0] == [each.rows for each in distributing.distribute_by_hand(river.settings)]
+
+
+def corrected(river):
+    path = river.settings.sites_folder / river.name / "site.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("spike: off", "spike: off, calibration: [{since: 2020-01-01, offset: 0.5}]"))
+
+
+def settled_and_sent(river):
+    settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+    told = distributing.distribute_by_hand(river.settings)
+    assert [(0, 0, None)] * 3 == [(each.batches_behind, each.days_behind, each.error) for each in told]
+    assert all(each.rows for each in told)
+
+
+def settled(tmp_path, what):
+    return [path for path in files(tmp_path, what) if "-settled-" in path.name]
+
+
+def the_day(river):
+    rows = river.archive.derived("refined", river.name, DAY).to_pylist()
+    return {row["time"]: (row["value"], row["raw"], row["flag"], tuple(row["reasons"])) for row in rows}
+
+
+def as_sent(tmp_path):
+    """Who takes the row of the last file has the day as it is."""
+    rows = [row for path in files(tmp_path, "readings") for row in ds.dataset(path).to_table().to_pylist()]
+    return of_the_day(rows)
+
+
+def as_sent_to_the_webhook(receiver):
+    """In the order of the ids, which is that in which they came."""
+    sent = [json.loads(body)["rows"] for identity, body in receiver.taken if identity.startswith("readings/")]
+    rows = sorted((row for some in sent for row in some), key=lambda row: row["id"].split("/")[1])
+    return of_the_day([{**row, "time": utc(row["time"])} for row in rows])
+
+
+def of_the_day(rows):
+    window = Window.local_day(DAY, "Europe/Berlin")
+    inside = [row for row in rows if window.start <= row["time"] < window.end]
+    return {row["time"]: (row["value"], row["raw"], row["flag"], tuple(row["reasons"])) for row in inside}
 
 
 def test_a_batch_that_is_still_worked_on_holds_what_comes_after_it(servers):

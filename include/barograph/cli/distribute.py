@@ -22,7 +22,8 @@ def distribute(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
-    """Send to further targets what lies between their position and the newest batch: at most ten batches of each.
+    """Send to further targets what lies between their position and the newest batch: at most ten batches of each, and
+    days that were settled anew.
 
     `ingest` does the same after every batch. Here targets that were stopped are tried again: call it when what they
     refused is mended. Exit code 1 if one did not take all that it was sent.
@@ -38,10 +39,10 @@ def distribute(
     elif not done:
         typer.echo("No targets: docs/targets.md says how to name some in settings.yaml.")
     else:
-        table = Table("target", "rows sent", "batches behind", "alarms behind", "how it is")
+        table = Table("target", "rows sent", "batches behind", "alarms behind", "days behind", "how it is")
         for one in done:
             said = "well" if one.well else f"{'stopped' if one.stopped else 'down'}: {one.error}"
-            numbers = [f"{number:,}" for number in (one.rows, one.batches_behind, one.alarms_behind)]
+            numbers = [f"{number:,}" for number in (one.rows, one.batches_behind, one.alarms_behind, one.days_behind)]
             table.add_row(one.target, *numbers, escape(said))
         Console().print(table)
     raise typer.Exit(0 if all(one.well for one in done) else 1)

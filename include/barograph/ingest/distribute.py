@@ -1,6 +1,7 @@
 """distribute: hand on to further targets what each finished batch changed, from the record as it was after it.
 
-It comes after a batch is done and can fail without failing it. What a target misses waits between its position and the
+A day that was settled anew, because of late data or of the registry, follows whole, from the derived tables. All of it
+comes after a batch is done and can fail without failing it. What a target misses waits between its position and the
 newest batch; docs/targets.md.
 """
 
@@ -13,6 +14,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -27,6 +30,7 @@ from barograph.ingest.refine import changed, places_of, refine
 from barograph.settings import Settings
 from barograph.state.engine import connect
 from barograph.state.ledger import Batch
+from barograph.state.resettled import Resettled
 from barograph.state.targets import Positions
 from barograph.targets import Content, Delivered
 from barograph.targets import distribute as deliver
@@ -39,6 +43,7 @@ READINGS = 20_000
 MINUTE = timedelta(minutes=1)
 
 TIMES = {"readings": "time", "windows": "start"}
+DERIVED = {"readings": "refined", "windows": "windows"}
 KEPT = {
     "readings": [
         "site", "device", "zone", "metric", "time", "value", "raw", "flag", "reasons", "historical", "batch",
@@ -60,7 +65,8 @@ def distribute(
     settings: Settings, spark: SparkSession, archive: Archive, places: Places, engine: Engine
 ) -> dict[str, Any]:
     """The facts of the step: of all targets, and of each."""
-    told = deliver(settings, Positions(engine), settings.targets, contents(spark, archive, places))
+    made_out = contents(spark, archive, places), of_days(archive, places)
+    told = deliver(settings, Positions(engine), settings.targets, *made_out)
     return {
         "rows": sum(each.rows for each in told),
         "behind": max(each.batches_behind for each in told),
@@ -77,7 +83,8 @@ def distribute_by_hand(settings: Settings, name: str | None = None) -> list[Deli
     archive = Archive.of(settings)
     places = places_of(settings, registry.read_sites(settings.sites_folder))
     with edge.session(settings, "history") as spark:
-        return deliver(settings, Positions(connect(settings)), chosen, contents(spark, archive, places), by_hand=True)
+        made_out = contents(spark, archive, places), of_days(archive, places)
+        return deliver(settings, Positions(connect(settings)), chosen, *made_out, by_hand=True)
 
 
 def _chosen(settings: Settings, name: str | None) -> Sequence[Target]:
@@ -112,6 +119,30 @@ def contents(
     return of_batch
 
 
+def of_days(archive: Archive, places: Places) -> Callable[[Resettled], Content]:
+    """Its windows are those that end in it: the first ones begin before it."""
+
+    def of_day(day: Resettled) -> Content:
+        settled = archive.derived("days", day.site, day.day, ["start", "end"]).to_pylist()
+        if not settled:
+            return Content([], _nothing)
+        [bounds] = settled
+        hull = Window(bounds["start"] - timedelta(seconds=places.longest_window), bounds["end"])
+        times = archive.derived("refined", day.site, day.day, ["time"])["time"]
+        minutes = pc.value_counts(pc.floor_temporal(times, unit="minute")).to_pylist()
+        counted = sorted((each["values"], each["counts"]) for each in minutes)
+
+        def rows(what: What, stretch: Window) -> pa.Table:
+            time = pc.field(TIMES[what])
+            inside = (time >= stretch.start) & (time < stretch.end)
+            found = archive.derived(DERIVED[what], day.site, day.day, KEPT[what], some=inside)
+            return found.sort_by(_order(what))
+
+        return Content(stretches(hull, counted, READINGS), rows)
+
+    return of_day
+
+
 def stretches(hull: Window, minutes: Sequence[tuple[datetime, int]], most: int) -> list[Window]:
     """Cut a batch's time where a minute would be one reading too many; all of the time is in one of them."""
     cuts, held = [hull.start], 0
@@ -132,8 +163,11 @@ def _minutes(readings: DataFrame) -> list[tuple[datetime, int]]:
 def _rows(rows: DataFrame, what: What, stretch: Window) -> Any:
     time = F.col(TIMES[what])
     inside = (time >= F.lit(stretch.start)) & (time < F.lit(stretch.end))
-    order = [("device", "ascending"), ("metric", "ascending"), (TIMES[what], "ascending")]
-    return rows.where(inside).select(*KEPT[what]).toArrow().sort_by(order)
+    return rows.where(inside).select(*KEPT[what]).toArrow().sort_by(_order(what))
+
+
+def _order(what: What) -> list[tuple[str, str]]:
+    return [("device", "ascending"), ("metric", "ascending"), (TIMES[what], "ascending")]
 
 
 def _nothing(what: What, stretch: Window) -> Any:

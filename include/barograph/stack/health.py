@@ -218,11 +218,12 @@ def _targets(settings: Settings, now: datetime) -> Iterator[Answer]:
             yield Answer("target", target.name, None, "unknown: it has not begun; the next `ingest` begins it")
             continue
         batches, changes = positions.behind(place)
-        found = f"{batches:,} batches and {changes:,} alarms behind"
+        days = len(positions.days(place.resettled))
+        found = f"{batches:,} batches and {changes:,} alarms behind" + (f", {days:,} days settled anew" if days else "")
         if place.error:
             then = f"; then: barograph distribute --target {target.name}" if place.stopped else ""
             found = f"{'stopped' if place.stopped else 'down'}, {found}: {place.error}{then}"
-        facts = {"batch": place.batch, "batches": batches, "alarms": changes, "stopped": place.stopped}
+        facts = {"batch": place.batch, "batches": batches, "alarms": changes, "days": days, "stopped": place.stopped}
         yield Answer("target", target.name, not place.error, found, facts)
 
 

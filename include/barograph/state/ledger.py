@@ -219,6 +219,12 @@ def _batch(row: Row[Any]) -> Batch:
     )
 
 
+def newest_finished(engine: Engine) -> int:
+    """Of all writers; 0 without any."""
+    with engine.connect() as connection:
+        return connection.scalar(select(func.max(batches.c.batch)).where(batches.c.done)) or 0
+
+
 def replays_of(engine: Engine, batch: int) -> list[Batch]:
     """The finished replays that a batch of `ingest` judges: those that none before it has judged.
 

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 metadata = MetaData()
 
 batch_ids = Sequence("batch_ids", metadata=metadata)
+resettlements = Sequence("resettlements", metadata=metadata)
 """One sequence for all writers: a lower batch is an earlier one, whoever wrote it."""
 
 batches = Table(
@@ -170,6 +171,15 @@ stale_days = Table(
     Column("settled", Boolean, nullable=False, server_default="false", comment="only the report is still of before"),
 )
 
+resettled_days = Table(
+    "resettled_days",
+    metadata,
+    Column("site", String, primary_key=True),
+    Column("day", Date, primary_key=True, comment="the local day of the site"),
+    Column("number", BigInteger, nullable=False, unique=True, comment="of its last settlement, in their order"),
+    Column("batch", BigInteger, nullable=False, comment="the last that was finished when it was settled"),
+)
+
 target_positions = Table(
     "target_positions",
     metadata,
@@ -177,6 +187,15 @@ target_positions = Table(
     Column("batch", BigInteger, nullable=False, comment="the last that was delivered whole"),
     Column("until", DateTime(timezone=True), comment="up to which event time the next one was delivered already"),
     Column("change", BigInteger, nullable=False, comment="the last change of an alarm that was delivered"),
+    Column(
+        "resettled",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="the last number of a day that was delivered whole",
+    ),
+    Column("day", BigInteger, comment="the number of the one under way"),
+    Column("day_until", DateTime(timezone=True), comment="up to which event time it was delivered already"),
     Column("error", String, comment="why the last attempt came to nothing"),
     Column("stopped", Boolean, nullable=False, server_default="false", comment="until a person has looked"),
 )

@@ -1,4 +1,4 @@
-"""How far each further target is: the last batch and the last change of an alarm that it has, and what lies behind."""
+"""How far each further target is: the last batch, alarm and resettled day that it has, and what lies behind."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from barograph.state import ledger
+from barograph.state import ledger, resettled
 from barograph.state.changes import newest_whole
 from barograph.state.engine import apart, writer_lock
 from barograph.state.ledger import Batch
+from barograph.state.resettled import Resettled
 from barograph.state.tables import alarms, batches, target_positions
 
 
@@ -26,6 +27,11 @@ class Position:
     """Up to which event time the next one was delivered already."""
     change: int = 0
     """The last change of an alarm."""
+    resettled: int = 0
+    """The last day that was settled anew, by its number."""
+    day: int | None = None
+    """The one that is under way, and up to which event time it was delivered already."""
+    day_until: datetime | None = None
     error: str | None = None
     """Why the last attempt came to nothing."""
     stopped: bool = False
@@ -52,7 +58,9 @@ class Positions:
     def begin(self, target: str, first: bool) -> None:
         """Let a new target begin: behind all there is, or before it. Nothing where it has begun."""
         batch, change = (0, 0) if first else self.newest()
-        begun = insert(target_positions).values(target=target, batch=batch, change=change)
+        # A batch is made out as registry and settings are now: what was settled anew before it is in it.
+        facts = {"batch": batch, "change": change, "resettled": resettled.newest(self.engine)}
+        begun = insert(target_positions).values(target=target, **facts)
         with self.engine.begin() as connection:
             connection.execute(begun.on_conflict_do_nothing())
 
@@ -80,6 +88,9 @@ class Positions:
         wanted = select(alarms).where(behind).order_by(alarms.c.change).limit(limit)
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(wanted).mappings()]
+
+    def days(self, above: int, limit: int | None = None) -> list[Resettled]:
+        return resettled.above(self.engine, above, limit)
 
     def newest(self) -> tuple[int, int]:
         """The highest finished batch, and the highest change of an alarm; 0 without any."""

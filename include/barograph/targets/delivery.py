@@ -2,6 +2,7 @@
 
     alarms that changed ─► every target
     batch 17 ─► stretch 14:00 to 14:15 ─► readings, windows ─► every target that is there ─► its position
+    a day that was settled anew, once its batches are delivered ─► the same
 
 A target that is down keeps its position and costs the others nothing but its timeout. One that refuses what it is sent
 is stopped: nothing is passed over in silence. A batch is made out once for all targets that are at one place.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,10 +24,12 @@ from barograph.destinations import KafkaTarget, ParquetTarget, Target
 from barograph.errors import BarographError, TargetError, TargetRefused, WriterBusy
 from barograph.settings import Settings
 from barograph.state.ledger import Batch
+from barograph.state.resettled import Resettled
 from barograph.state.targets import Position, Positions
 from barograph.targets.kafka import KafkaSender
-from barograph.targets.parcels import Content, Parcel, Sender, of_alarms, of_batch, remaining
+from barograph.targets.parcels import Content, Parcel, Sender, of_alarms, of_batch, of_day, remaining
 from barograph.targets.parquet import ParquetSender
+from barograph.windows import Window
 
 BATCHES = 10
 """Of one target in one run; the rest waits for the next."""
@@ -38,6 +42,8 @@ WORDS = 1000
 
 Contents = Callable[[Batch], AbstractContextManager[Content]]
 """What a batch says; from Spark, so it is asked for only when a target is there to take it."""
+Days = Callable[[Resettled], Content]
+"""What a day that was settled anew says; from the derived tables."""
 Open = Callable[[Settings, Target], Sender]
 
 log = structlog.get_logger()
@@ -51,6 +57,8 @@ class Delivered:
     rows: int
     batches_behind: int
     alarms_behind: int
+    days_behind: int
+    """Days that were settled anew."""
     error: str | None
     stopped: bool
 
@@ -73,6 +81,8 @@ class _Course:
     due: list[Batch] = field(default_factory=list)
     until: datetime | None = None
     """Up to which event time the first of them was delivered before."""
+    batch: int = 0
+    """The last that it has."""
 
     @property
     def next(self) -> int | None:
@@ -104,6 +114,7 @@ def distribute(
     positions: Positions,
     chosen: Sequence[Target],
     contents: Contents,
+    days: Days,
     by_hand: bool = False,
     open_: Open = opened,
 ) -> list[Delivered]:
@@ -118,6 +129,9 @@ def distribute(
         # The least behind comes first: it must not wait for another to catch up.
         for course in sorted(courses, key=lambda each: each.next or 0, reverse=True):
             _catch_up(course, courses, contents, enough)
+        for course in courses:
+            with _minded(course):
+                _days(course, days, enough)
         sent = {course.target.name: course.rows for course in courses}
         return [_told(positions, target, sent.get(target.name, 0)) for target in chosen]
 
@@ -135,7 +149,7 @@ def _course(positions: Positions, target: Target, stack: ExitStack, by_hand: boo
     if place.stopped and not by_hand:
         log.error("target_stopped", target=target.name, error=place.error)
         return None
-    return _Course(target, positions, place, until=place.until)
+    return _Course(target, positions, place, until=place.until, batch=place.batch)
 
 
 @contextmanager
@@ -156,9 +170,10 @@ def _begin(settings: Settings, course: _Course, stack: ExitStack, open_: Open) -
         course.due = course.positions.batches(course.place.batch, BATCHES)
     elif batch > course.place.batch:
         course.note(batch=batch)
+        course.batch = batch
     if "alarms" not in course.target.what and change > course.place.change:
         course.note(change=change)
-    if course.due or _changes(course, course.place.change):
+    if course.due or _resettled(course) or _changes(course, course.place.change):
         course.sender = open_(settings, course.target)
         stack.callback(course.sender.close)
     elif course.place.error:
@@ -205,18 +220,43 @@ def _batch(batch: Batch, takers: Sequence[_Course], contents: Contents, enough: 
 
 
 def _deliver(batch: Batch, course: _Course, content: Content, enough: float) -> None:
-    left = remaining(content.stretches, course.until)
+    for stretch in _sent(course, content, course.until, partial(of_batch, batch=batch.batch)):
+        course.note(until=stretch.end, error=None, stopped=False)
+        if time.monotonic() > enough:
+            course.due = []  # what follows must not overtake the rest of it
+            return
+    course.until, course.batch = None, batch.batch
+    course.note(batch=batch.batch, until=None, error=None, stopped=False)
+
+
+def _sent(course: _Course, content: Content, until: datetime | None, parcel: Callable[..., Parcel]) -> Iterator[Window]:
+    """Each stretch but the last, when the target has it; all of them are sent when this ends."""
+    left = remaining(content.stretches, until)
     for stretch in left:
         for what in course.target.what:
             if what != "alarms":
-                course.send(of_batch(what, batch.batch, stretch, content.rows(what, stretch)))
+                course.send(parcel(what, stretch=stretch, table=content.rows(what, stretch)))
         if stretch != left[-1]:
-            course.note(until=stretch.end, error=None, stopped=False)
+            yield stretch
+
+
+def _days(course: _Course, days: Days, enough: float) -> None:
+    """Days that were settled anew, in their order: none before the batches that it has in it."""
+    if course.sender is None or course.error is not None:
+        return
+    for day in _resettled(course):
+        if course.batch < day.batch or time.monotonic() > enough:
+            return
+        until = course.place.day_until if course.place.day == day.number else None
+        for stretch in _sent(course, days(day), until, partial(of_day, day=day)):
+            course.note(day=day.number, day_until=stretch.end, error=None, stopped=False)
             if time.monotonic() > enough:
-                course.due = []  # what follows must not overtake the rest of it
                 return
-    course.until = None
-    course.note(batch=batch.batch, until=None, error=None, stopped=False)
+        course.note(resettled=day.number, day=None, day_until=None, error=None, stopped=False)
+
+
+def _resettled(course: _Course) -> list[Resettled]:
+    return course.positions.days(course.place.resettled, BATCHES) if wants_rows(course.target) else []
 
 
 def wants_rows(target: Target) -> bool:
@@ -227,4 +267,5 @@ def _told(positions: Positions, target: Target, rows: int) -> Delivered:
     place = positions.of(target.name)
     assert place is not None
     batches, changes = positions.behind(place)
-    return Delivered(target.name, rows, batches, changes, place.error, place.stopped)
+    days = len(positions.days(place.resettled)) if wants_rows(target) else 0
+    return Delivered(target.name, rows, batches, changes, days, place.error, place.stopped)

@@ -2,6 +2,7 @@
 
 readings/000000000017-20261127T140000.000000Z                                     a stretch of what batch 17 changed
 windows/000000000017/fridge-1/temperature/2026-11-27T14:00:00.000000Z             one window of it, by its start
+windows/000000000017-settled-000000000003-20261126T230000.000000Z                 a stretch of a day, settled after it
 alarms/000000000042                                                               the 42nd change of an alarm
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from barograph.destinations import What
+from barograph.state.resettled import Resettled
 from barograph.windows import Window, iso
 from barograph.writing import plain
 
@@ -38,7 +40,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Content:
-    """What one batch says, as the record was after it."""
+    """What one batch says, as the record was after it; or what a day says that was settled anew."""
 
     stretches: Sequence[Window]
     """Of event time, in order and without gaps: each is delivered on its own."""
@@ -52,7 +54,8 @@ class Parcel:
 
     what: What
     name: str
-    batch: int | None
+    origin: str | None
+    """What its readings or windows follow from: in the order of these, the later one holds. None: alarms."""
     table: pa.Table
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -62,15 +65,24 @@ class Parcel:
                 yield self._identity(row), {name: plain(fact) for name, fact in row.items()}
 
     def _identity(self, row: Row) -> str:
-        if self.batch is None:
+        if self.origin is None:
             return f"{self.what}/{row['change']:012d}"
         time = row["time" if self.what == "readings" else "start"]
-        return f"{self.what}/{self.batch:012d}/{row['device']}/{row['metric']}/{iso(time)}"
+        return f"{self.what}/{self.origin}/{row['device']}/{row['metric']}/{iso(time)}"
 
 
 def of_batch(what: What, batch: int, stretch: Window, table: pa.Table) -> Parcel:
+    return _of(f"{batch:012d}", what, stretch, table)
+
+
+def of_day(what: What, day: Resettled, stretch: Window, table: pa.Table) -> Parcel:
+    """It comes after all of its batch, and before all of the next: the order of the names says so too."""
+    return _of(f"{day.batch:012d}-settled-{day.number:012d}", what, stretch, table)
+
+
+def _of(origin: str, what: What, stretch: Window, table: pa.Table) -> Parcel:
     began = stretch.start.astimezone(UTC)
-    return Parcel(what, f"{batch:012d}-{began:%Y%m%dT%H%M%S.%fZ}", batch, table)
+    return Parcel(what, f"{origin}-{began:%Y%m%dT%H%M%S.%fZ}", origin, table)
 
 
 def of_alarms(after: int, changed: Sequence[Row]) -> Parcel:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 
 from barograph.destinations import ParquetTarget
 from barograph.errors import WriterBusy
 from barograph.state.ledger import Batch
+from barograph.state.resettled import Resettled
 from barograph.state.targets import Position
 from barograph.targets import Content
 from barograph.testing import TIME
@@ -60,6 +61,7 @@ class Memory:
     def __init__(self, batches=0, alarms=()):
         self.finished = [a_batch(number + 1) for number in range(batches)]
         self.alarms = list(alarms)
+        self.resettled = []
         self.places = {}
         self.busy = set()
 
@@ -74,7 +76,8 @@ class Memory:
 
     def begin(self, target, first):
         batch, change = (0, 0) if first else self.newest()
-        self.places.setdefault(target, Position(target, batch, change=change))
+        newest = max((day.number for day in self.resettled), default=0)
+        self.places.setdefault(target, Position(target, batch, change=change, resettled=newest))
 
     def note(self, target, **facts):
         self.places[target] = replace(self.places[target], **facts)
@@ -90,6 +93,9 @@ class Memory:
 
     def changes(self, above, limit):
         return [alarm for alarm in self.alarms if alarm["change"] > above][:limit]
+
+    def days(self, above, limit=None):
+        return [day for day in self.resettled if day.number > above][:limit]
 
     def newest(self):
         return len(self.finished), max((alarm["change"] for alarm in self.alarms), default=0)
@@ -108,6 +114,17 @@ class Contents:
         start, part = minute(batch.batch).start, MINUTE / self.parts
         cuts = [Window(start + n * part, start + (n + 1) * part) for n in range(self.parts)]
         yield Content(cuts, lambda what, stretch: readings(4.0, at=stretch.start))
+
+
+def resettled(number, batch):
+    return Resettled(number, "shop", date(2026, 11, 21), batch)
+
+
+def a_day(parts=1):
+    """A minute of the day before in so many stretches."""
+    start, part = NOON.replace(day=21, hour=0), MINUTE / parts
+    cuts = [Window(start + n * part, start + (n + 1) * part) for n in range(parts)]
+    return lambda day: Content(cuts, lambda what, stretch: readings(4.0, at=stretch.start))
 
 
 class Sink:

@@ -1,7 +1,7 @@
 """What lies between a position and the newest batch is delivered in order, and nothing is passed over."""
 
 import pytest
-from tests.unit.targets.courses import Contents, Memory, Sink, a_target, an_alarm
+from tests.unit.targets.courses import NOON, Contents, Memory, Sink, a_day, a_target, an_alarm, resettled
 
 from barograph.errors import JobFailed, SettingsError, TargetError, TargetRefused
 from barograph.settings import Settings
@@ -10,7 +10,7 @@ from barograph.targets import delivery
 from barograph.targets import distribute as run
 
 
-def distribute(tmp_path, positions, sinks, *targets, contents=None, **options):
+def distribute(tmp_path, positions, sinks, *targets, contents=None, days=None, **options):
     def open_(settings, target):
         sink = sinks[target.name]
         if isinstance(sink, Exception):
@@ -18,7 +18,9 @@ def distribute(tmp_path, positions, sinks, *targets, contents=None, **options):
         return sink
 
     targets = targets or (a_target(begin="first"),)
-    return run(Settings(home=tmp_path), positions, targets, contents or Contents(), open_=open_, **options)
+    return run(
+        Settings(home=tmp_path), positions, targets, contents or Contents(), days or a_day(), open_=open_, **options
+    )
 
 
 def names(*batches, part="00"):
@@ -204,3 +206,75 @@ def test_what_a_target_does_not_want_is_not_kept_for_it(tmp_path, what, expected
 
     place = positions.of("lake")
     assert expected == (place.batch, place.change)
+
+
+def of_days(*numbers, batch, part="00"):
+    return [f"readings/{batch:012d}-settled-{number:012d}-20261121T0000{part}.000000Z" for number in numbers]
+
+
+def test_a_day_that_was_settled_anew_is_delivered_once_behind_its_batches(tmp_path):
+    """What came with batch 2 is in it; batch 3 may know more, and its name comes later."""
+    positions, sink = Memory(batches=3), Sink()
+    positions.begin("lake", first=True)
+    positions.resettled = [resettled(1, batch=2)]
+
+    for _ in range(2):
+        [told] = distribute(tmp_path, positions, {"lake": sink})
+
+    assert [*names(1, 2, 3), *of_days(1, batch=2)] == sink.taken
+    assert [*names(1, 2), *of_days(1, batch=2), *names(3)] == sorted(sink.taken)
+    assert 0 == told.days_behind
+
+
+def test_a_day_waits_for_the_batches_that_it_has_in_it(tmp_path, monkeypatch):
+    """Sent before them, it would be overwritten with less."""
+    monkeypatch.setattr(delivery, "BATCHES", 1)
+    positions, sink = Memory(batches=2), Sink()
+    positions.begin("lake", first=True)
+    positions.resettled = [resettled(1, batch=2)]
+
+    [told] = distribute(tmp_path, positions, {"lake": sink})
+    assert (names(1), 1) == (sink.taken, told.days_behind)
+    distribute(tmp_path, positions, {"lake": sink})
+
+    assert [*names(1, 2), *of_days(1, batch=2)] == sink.taken
+
+
+def test_a_target_that_went_down_in_the_middle_of_a_day_gets_the_rest_of_it(tmp_path):
+    """One that is settled once more meanwhile is begun anew, under its new number."""
+    positions, sink = Memory(batches=1), Sink()
+    positions.begin("lake", first=False)
+    positions.resettled = [resettled(1, batch=1)]
+    first, second = (of_days(1, batch=1, part=part)[0] for part in ("00", "30"))
+    sink.answers = {second: TargetError("the disk is full")}
+    distribute(tmp_path, positions, {"lake": sink}, days=a_day(parts=2))
+    assert [first] == sink.taken
+
+    sink.answers = {}
+    distribute(tmp_path, positions, {"lake": sink}, days=a_day(parts=2))
+    assert [first, second] == sink.taken
+
+    positions.note("lake", resettled=0, day=1, day_until=NOON)
+    positions.resettled = [resettled(2, batch=1)]
+    distribute(tmp_path, positions, {"lake": sink})
+    assert of_days(2, batch=1) == sink.taken[2:]
+
+
+def test_who_wants_alarms_alone_is_told_of_no_day(tmp_path):
+    positions, sink = Memory(batches=1), Sink()
+    positions.begin("lake", first=True)
+    positions.resettled = [resettled(1, batch=1)]
+
+    [told] = distribute(tmp_path, positions, {"lake": sink}, a_target(what=("alarms",)))
+
+    assert ([], 0) == (sink.taken, told.days_behind)
+
+
+def test_a_new_target_does_not_get_the_days_of_before(tmp_path):
+    """A batch is made out as the registry is now."""
+    positions, sink = Memory(batches=1), Sink()
+    positions.resettled = [resettled(1, batch=1)]
+
+    distribute(tmp_path, positions, {"lake": sink})
+
+    assert names(1) == sink.taken
