@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from pyarrow.dataset import ParquetReadOptions
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
@@ -234,9 +235,11 @@ class Archive:
         """Who said something in a window, and where it came from (identities.NEEDED); without Spark."""
         return self._of("readings", "time", window, list(identities.NEEDED))
 
-    def arrivals(self, window: Window, devices: Sequence[str]) -> pa.Table:
-        """When readings of a window were measured, and when Kafka had them: time, published; without Spark."""
-        return self._of("readings", "time", window, ["time", "published"], pc.field("device").isin(list(devices)))
+    def arrivals(self, window: Window, devices: Sequence[str]) -> Iterator[pa.Table]:
+        """When readings of a window were measured, and when Kafka had them, piece by piece: time, published."""
+        found = self._table("readings")
+        wanted = _inside("time", window) & pc.field("device").isin(list(devices))
+        return _pieces(found, ["time", "published"], wanted, few=True) if found else iter(())
 
     def rejects(self, since: datetime, until: datetime, bytes_of: Sequence[int] | None = None) -> pa.Table:
         """The rows of rejects that a stretch of time published; with their bytes only those of these offsets."""
@@ -251,11 +254,8 @@ class Archive:
         found = self._table(table)
         if found is None:
             return pa.table({name: [] for name in columns})
-        first, last = (moment.astimezone(UTC).date() for moment in (window.start, window.end))
-        day, moment = pc.field("day"), pc.field(clock)
-        inside = (day >= first) & (day <= last) & (moment >= window.start) & (moment < window.end)
-        inside = inside if some is None else inside & some
-        return found.to_pyarrow_dataset().to_table(columns=columns, filter=inside)
+        inside = _inside(clock, window)
+        return found.to_pyarrow_dataset().to_table(columns=columns, filter=inside if some is None else inside & some)
 
     def days(self) -> list[date]:
         """The UTC days of which the record has readings."""
@@ -290,6 +290,14 @@ class Archive:
             chosen &= pc.field("metric") == metric
         return found.to_pyarrow_dataset().to_table(columns=columns, filter=chosen)
 
+    def derived_pieces(
+        self, table: str, site: str, day: date, columns: list[str], some: pc.Expression | None = None
+    ) -> Iterator[pa.Table]:
+        """The same of one day, piece by piece: a large site's day need not fit into memory as a table."""
+        found = self._table(table)
+        chosen = (pc.field("site") == site) & (pc.field("day") == day)
+        return _pieces(found, columns, chosen if some is None else chosen & some, few=True) if found else iter(())
+
     def over_days(self, table: str, columns: list[str], wanted: pc.Expression | None = None) -> list[dict[str, Any]]:
         """Rows of a derived table over all settled days."""
         found = self._table(table)
@@ -305,8 +313,19 @@ class Archive:
             return None
 
 
-def _pieces(table: DeltaTable, columns: list[str], wanted: pc.Expression) -> Iterator[pa.Table]:
-    batches = table.to_pyarrow_dataset().to_batches(columns=columns, filter=wanted)
+def _inside(clock: str, window: Window) -> pc.Expression:
+    """Rows of the record with a time in a window, and the partitions where they can be."""
+    first, last = (moment.astimezone(UTC).date() for moment in (window.start, window.end))
+    day, moment = pc.field("day"), pc.field(clock)
+    return (day >= first) & (day <= last) & (moment >= window.start) & (moment < window.end)
+
+
+def _pieces(table: DeltaTable, columns: list[str], wanted: pc.Expression, few: bool = False) -> Iterator[pa.Table]:
+    """`few`: with only the next one read ahead, and names as dictionaries, where there may be millions of rows."""
+    names = {"device", "zone", "metric"}.intersection(columns) if few else set()
+    rows = table.to_pyarrow_dataset(parquet_read_options=ParquetReadOptions(dictionary_columns=names))
+    ahead = {"batch_readahead": 1, "fragment_readahead": 1, "memory_pool": pa.system_memory_pool()} if few else {}
+    batches = rows.to_batches(columns=columns, filter=wanted, **ahead)
     return (pa.Table.from_batches([batch]) for batch in batches if batch.num_rows)
 
 

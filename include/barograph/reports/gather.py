@@ -1,7 +1,8 @@
 """Read what a report is made of from the archive: settled days, one after the other. No Spark, InfluxDB or clock.
 
-A day is one columnar read for all devices. Of one day every reading stays; of more days, what shows: the lowest and the
-highest value of each pixel column. Everything that is counted is counted before that.
+A day is one columnar read for all devices, piece by piece: what stays of a piece is each series' numbers. Of one day
+every reading stays; of more days, what shows: the lowest and the highest value of each pixel column. Everything that is
+counted is counted before that.
 """
 
 from __future__ import annotations
@@ -122,13 +123,12 @@ def _day(archive: Archive, site: Site, day: date, scope: Scope, counted: Counted
     """What one settled day has of each series."""
     some = pc.field("device") == scope.device if scope.device is not None else None
     columns = ["device", "zone", "metric", "time", "value", "flag", "reasons"]
-    refined = archive.derived("refined", site.site, day, columns, some=some)
+    refined = archive.derived_pieces("refined", site.site, day, columns, some)
     rollups = archive.derived("rollups", site.site, day, ["device", "metric", "zone", "period", *STATISTICS], some=some)
-    if scope.zone is not None and len(refined):
-        chosen = pc.equal(refined["zone"], scope.zone)
-        refined = refined.filter(chosen)
+    heard: set[str] = set()
     sums = {(row["device"], row["metric"]): row for row in _of_period(rollups, "day").to_pylist()}
-    for part in parts(refined):
+    for part in parts(_tested(refined, scope, counted)):
+        heard.add(part.device)
         summary = sums.pop((part.device, part.metric), None)
         stored = summary["count"] if summary else None
         if stored != len(part.times) and (scope.zone is None or stored is None):
@@ -144,7 +144,17 @@ def _day(archive: Archive, site: Site, day: date, scope: Scope, counted: Counted
         raise LedgerError(
             f"{site.site}, {day}: derived/rollups knows {name} of {device}, derived/refined does not. Settle again."
         )
-    counted.day(day, refined)
+    if heard:
+        counted.arrived(day, sorted(heard))
+
+
+def _tested(pieces: Iterable[pa.Table], scope: Scope, counted: Counted) -> Iterator[pa.Table]:
+    """Those rows of the zone, whose flags are counted on the way."""
+    for piece in pieces:
+        ours = piece if scope.zone is None else piece.filter(pc.equal(piece["zone"], scope.zone))
+        if len(ours):
+            counted.tested(ours)
+            yield ours
 
 
 def _of_period(rollups: pa.Table, period: str) -> pa.Table:

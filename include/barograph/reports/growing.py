@@ -6,9 +6,11 @@ import math
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from barograph.metrics import Metric
 from barograph.points import Point
@@ -40,6 +42,12 @@ ACTIVATION = 10_000.0
 """Kelvin: the activation energy of usual goods, 83.144 kJ/mol, by the gas constant (USP <1160>)."""
 
 
+Columns = tuple[Micros, Values, Flags, NDArray[np.int32]]
+"""Some readings of a series: times, values, flags, numbers of their zones."""
+
+Column = TypeVar("Column", Micros, Values, Flags)
+
+
 @dataclass
 class Part:
     """One metric of one device in one settled day, in the order of time."""
@@ -54,34 +62,47 @@ class Part:
     statistics: Statistics = field(default_factory=lambda: Statistics(0, 0, 0.0, 0.0))
 
 
-def parts(refined: pa.Table) -> Iterator[Part]:
-    """A day of derived/refined, by device and metric."""
-    if not len(refined):
-        return
-    device, zone, metric = (
-        refined[name].combine_chunks().dictionary_encode(null_encoding="encode")
-        for name in ("device", "zone", "metric")
+def parts(pieces: Iterable[pa.Table]) -> Iterator[Part]:
+    """A day of derived/refined, by device and metric; its pieces may come in any order.
+
+    What is held is a series' numbers alone: names of devices and metrics would be most of a day.
+    """
+    zones: dict[str | None, int] = {}
+    found: dict[tuple[str, str], list[Columns]] = {}
+    for piece in pieces:
+        for key, columns in _by_series(piece, zones):
+            found.setdefault(key, []).append(columns)
+    names = [zone or UNREGISTERED for zone in zones]
+    for device, metric in sorted(found):
+        times, values, flags, where = map(np.concatenate, zip(*found.pop((device, metric)), strict=True))
+        order = np.argsort(times, kind="stable")
+        times, where = times[order], where[order]
+        steps = np.concatenate([[0], np.flatnonzero(np.diff(where)) + 1])
+        since = [(int(times[step]), names[int(where[step])]) for step in steps]
+        yield Part(device, metric, since, times, values[order], flags[order])
+
+
+def _by_series(piece: pa.Table, zones: dict[str | None, int]) -> Iterator[tuple[tuple[str, str], Columns]]:
+    """The numbers of each device's metric in one piece; `zones` learns the zones' numbers."""
+    (devices, device), (places, zone), (metrics, metric) = (
+        _coded(piece[name]) for name in ("device", "zone", "metric")
     )
-    times = refined["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-    values = refined["value"].to_numpy().astype(np.float64)
-    flags = refined["flag"].to_numpy().astype(np.int8)
-    codes = _ranks(device) * len(metric.dictionary) + _ranks(metric)
-    order = np.lexsort((times, codes))
-    codes, times, values, flags = codes[order], times[order], values[order], flags[order]
-    whose, what, where = (each.indices.to_numpy()[order] for each in (device, metric, zone))
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]])
-    names = [zone_ or UNREGISTERED for zone_ in zone.dictionary.to_pylist()]
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        some = slice(start, end)
-        steps = np.concatenate([[0], np.flatnonzero(np.diff(where[some])) + 1])
-        yield Part(
-            device.dictionary[int(whose[start])].as_py(),
-            metric.dictionary[int(what[start])].as_py(),
-            [(int(times[start + step]), names[int(where[start + step])]) for step in steps],
-            times[some],
-            values[some],
-            flags[some],
-        )
+    where = np.array([zones.setdefault(name, len(zones)) for name in places], np.int32)[zone]
+    times = piece["time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    values, flags = (piece[name].to_numpy() for name in ("value", "flag"))
+    codes = device.astype(np.int64) * len(metrics) + metric
+    order = np.argsort(codes, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        of, name = divmod(int(codes[rows[0]]), len(metrics))
+        columns = times[rows], values[rows].astype(np.float64), flags[rows].astype(np.int8), where[rows]
+        yield (str(devices[of]), str(metrics[name])), columns
+
+
+def _coded(names: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int32]]:
+    """The different names, and which of them stands in each row; the last one stands for none."""
+    coded = names.dictionary_encode().combine_chunks()
+    known = coded.dictionary.to_pylist()
+    return [*known, None], coded.indices.fill_null(len(known)).to_numpy()
 
 
 @dataclass
@@ -158,7 +179,7 @@ class Growing:
         column = window.length.total_seconds() / self.length / max(4, COLUMNS // self.length)
         return Series(
             device, self.metric, self.cadence, self.point.low, self.point.high,
-            np.concatenate(self.times), np.concatenate(self.values), np.concatenate(self.flags),
+            _joined(self.times), _joined(self.values), _joined(self.flags),
             self._statistics(window), gaps, outside, self.bad, self.missing,
             max(GAP * self.cadence, 3 * column if self.length > 1 else 0.0),
             self._tally() if self.length > 1 else None,
@@ -217,12 +238,9 @@ class Growing:
         return float(values[int(np.searchsorted(np.cumsum(counts), half))])
 
 
-def _ranks(encoded: pa.DictionaryArray) -> Micros:
-    """Codes in the order of the names."""
-    names = [name or "" for name in encoded.dictionary.to_pylist()]
-    rank = np.empty(len(names), np.int64)
-    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    return np.asarray(rank[encoded.indices.to_numpy()])
+def _joined(days: list[Column]) -> Column:
+    """One day's as it is: most of a large site's memory is that."""
+    return days[0] if len(days) == 1 else np.concatenate(days)
 
 
 def _gaps(heard: Micros, window: Window, cadence: float) -> Iterator[Window]:

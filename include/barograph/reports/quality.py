@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
@@ -36,24 +36,20 @@ class Counted:
     longest: float = 0.0
     late: int = 0
 
-    def day(self, day: date, refined: pa.Table) -> None:
-        if not len(refined):
-            return
-        self._reasons(refined)
-        heard = pc.unique(refined["device"]).to_pylist()
-        came = self.archive.arrivals(Window.local_day(day, self.site.timezone), heard)
-        if not len(came):
-            return
-        came = came.filter(pc.is_valid(came["published"]))
-        time, published = (
-            came[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64()) for name in ("time", "published")
-        )
-        delay = np.maximum((published.to_numpy() - time.to_numpy()) / 1e6, 0.0)
-        self.delays += np.bincount(np.searchsorted(EDGES, delay), minlength=len(EDGES) + 1)
-        self.longest = max(self.longest, float(delay.max(initial=0.0)))
-        self.late += int((delay > self.asked.late_after).sum())
+    def arrived(self, day: date, devices: Sequence[str]) -> None:
+        """How late that came which these devices measured on a day."""
+        for came in self.archive.arrivals(Window.local_day(day, self.site.timezone), devices):
+            came = came.filter(pc.is_valid(came["published"]))
+            time, published = (
+                came[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64()) for name in ("time", "published")
+            )
+            delay = np.maximum((published.to_numpy() - time.to_numpy()) / 1e6, 0.0)
+            self.delays += np.bincount(np.searchsorted(EDGES, delay), minlength=len(EDGES) + 1)
+            self.longest = max(self.longest, float(delay.max(initial=0.0)))
+            self.late += int((delay > self.asked.late_after).sum())
 
-    def _reasons(self, refined: pa.Table) -> None:
+    def tested(self, refined: pa.Table) -> None:
+        """What the tests of quality said of some readings."""
         told = refined.filter(pc.greater(pc.list_value_length(refined["reasons"]), 0))
         if not len(told):
             return
