@@ -120,6 +120,12 @@ def folded(engine: Engine, number: int) -> int:
         return connection.scalar(select(func.count()).where(alarms.c.root == number)) or 0
 
 
+def folded_devices(engine: Engine, number: int) -> list[str]:
+    """Whose alarms are folded under one."""
+    with engine.connect() as connection:
+        return list(connection.scalars(select(alarms.c.device).where(alarms.c.root == number).distinct()))
+
+
 def sites(engine: Engine) -> list[str]:
     """The sites that ever had an alarm; alarms about Kafka itself have none."""
     with engine.connect() as connection:

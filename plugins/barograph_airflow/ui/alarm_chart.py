@@ -96,7 +96,7 @@ def chart_of(alarm: Mapping[str, Any], standing: Standing, readings: Any, window
         limits=[Mark(round(float(down(limit)), 1), f"{limit:g}") for limit in lines],
         alarm=Box(begins, TOP, max(2.0, round(ends - begins, 1)), HEIGHT - TOP - BOTTOM),
         acknowledged=place(acknowledged) if acknowledged and acknowledged in window else None,
-        times=[Mark(place(moment), text) for moment, text in _moments(window, zone)],
+        times=[Mark(place(moment), text) for moment, text in moments(window, zone)],
         values=[
             Mark(round(float(down(value)), 1), f"{value:g}".replace("-", "−")) for value in _round_values(low, high)
         ],
@@ -165,7 +165,7 @@ def _beyond(limits: Limits, down: Any) -> Iterator[Box]:
         yield Box(LEFT, top, WIDTH - LEFT - RIGHT, HEIGHT - BOTTOM - top)
 
 
-def _moments(window: Window, zone: str) -> Iterator[tuple[datetime, str]]:
+def moments(window: Window, zone: str) -> Iterator[tuple[datetime, str]]:
     """Round times of the local clock."""
     here = ZoneInfo(zone)
     step = next((step for step in STEPS if window.length / step <= MARKS), STEPS[-1])

@@ -15,13 +15,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from barograph.errors import AlarmError, BarographError
+from barograph.registry import read_sites
+from barograph.rules.readings import FRAMES
 from barograph.settings import Settings
 from barograph.state import alarm_lists
 from barograph.state.alarm_lists import SEVERITIES, TOLD, Handled, Moment, Wanted
+from barograph.state.alarms import SHARED_ID
 from barograph.state.handling import LARGEST, STATES, Action, Verb, act, length
 from barograph.windows import Window
 from barograph_airflow.ui import guard
 from barograph_airflow.ui.alarm_chart import Chart, chart_of
+from barograph_airflow.ui.alarm_frames import MOST as DRAWN
+from barograph_airflow.ui.alarm_frames import Frames, devices_of, frames_of, step_of
 from barograph_airflow.ui.pages import Pages, zone_of
 
 SHOWN = 100
@@ -119,6 +124,20 @@ class Told:
         return self.handled.alarm
 
     @property
+    def shows(self) -> Literal["curve", "frames", ""]:
+        """What is drawn: what was measured, when frames came, or nothing, where it is about Barograph itself."""
+        if self.alarm["kind"] == "missing" or self.alarm["rule"] == SHARED_ID:
+            return "frames"
+        return "curve" if self.alarm["site"] else ""
+
+    @property
+    def around(self) -> Window:
+        """The stretch of time that is drawn."""
+        start = self.alarm["started"] - BEFORE
+        end = min((self.alarm["cleared"] or self.at) + AFTER, self.at, self.alarm["started"] + MOST)
+        return Window(start, max(end, self.alarm["started"] + timedelta(minutes=1)))
+
+    @property
     def lasted(self) -> timedelta:
         until: datetime = self.alarm["cleared"] or self.at
         return until - self.alarm["started"]
@@ -162,11 +181,20 @@ class Alarms:
         from barograph.influx.around import readings
 
         alarm = told.alarm
-        start = alarm["started"] - BEFORE
-        end = min((alarm["cleared"] or told.at) + AFTER, told.at, alarm["started"] + MOST)
-        window = Window(start, max(end, alarm["started"] + timedelta(minutes=1)))
-        found = readings(self._settings, alarm["device"], alarm["metric"], window)
-        return chart_of(alarm, told.handled.standing, found, window, told.zone)
+        found = readings(self._settings, alarm["device"], alarm["metric"], told.around)
+        return chart_of(alarm, told.handled.standing, found, told.around, told.zone)
+
+    def frames(self, told: Told) -> Frames:
+        """When each device came that is behind an alarm about silence. Raises ServiceUnavailable."""
+        from barograph.influx.around import heard
+
+        alarm, window = told.alarm, told.around
+        with _database(self._settings) as engine:
+            folded = alarm_lists.folded_devices(engine, alarm["alarm"])
+        devices = devices_of(alarm, read_sites(self._settings.sites_folder), folded)
+        metric = alarm["metric"] if alarm["metric"] not in (FRAMES, "identity") else None
+        found = heard(self._settings, devices[:DRAWN], metric, window, step_of(window)) if devices else {}
+        return frames_of(alarm, devices, found, window, told.zone)
 
 
 DONE = {
@@ -216,10 +244,15 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/alarms/{number:int}/chart", name="alarm_chart")
     def show_chart(request: Request, number: int) -> HTMLResponse:
+        what = "chart"
         try:
-            return pages.show(request, "alarm-chart.html", chart=alarms.chart(alarms.one(number)), why="")
+            told = alarms.one(number)
+            if told.shows == "frames":
+                what = "frames"
+                return pages.show(request, "alarm-frames.html", frames=alarms.frames(told), why="")
+            return pages.show(request, "alarm-chart.html", chart=alarms.chart(told), why="")
         except BarographError as error:
-            return pages.show(request, "alarm-chart.html", chart=None, why=str(error))
+            return pages.show(request, f"alarm-{what}.html", **{what: None}, why=str(error))
 
     @router.post("/alarms/{number:int}/{verb}", name="alarm_act", dependencies=[guard.OPERATE])
     def do(

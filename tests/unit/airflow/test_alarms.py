@@ -295,6 +295,35 @@ def test_a_rule_that_wants_a_comment_says_so_before_somebody_tries(app: FastAPI,
     assert "This rule wants to know" in visit(app, "operator").get("/alarms/7").text
 
 
+def test_an_alarm_about_silence_shows_when_frames_came(app: FastAPI, shop: Any, monkeypatch: pytest.MonkeyPatch):
+    """Silence has no curve: an empty picture would say nothing."""
+    shop.alarms = [alarm(kind="missing", device="port:wall", metric="frames", thresholds={"heard": ["dairy", "ice"]})]
+    asked = []
+
+    def heard(_: Any, devices: Any, metric: Any, window: Window, step: timedelta) -> dict[str, list[int]]:
+        asked.append((devices, metric))
+        return {"dairy": [microseconds(window.start)]}
+
+    monkeypatch.setattr("barograph.influx.around.heard", heard)
+    monkeypatch.setattr(page.alarm_lists, "folded_devices", lambda *_: [HOSTILE])
+    monkeypatch.setattr(page, "read_sites", lambda _: [])
+
+    drawn = visit(app, "viewer").get("/alarms/7/chart").text
+
+    assert [(sorted([HOSTILE, "dairy", "ice"]), None)] == asked
+    assert 1 == drawn.count('class="heard"')
+    assert 2 == drawn.count("nothing in this time")
+    assert "<script" not in drawn
+    assert "When frames came" in visit(app, "viewer").get("/alarms/7").text
+
+
+def test_an_alarm_about_barograph_itself_promises_no_picture(app: FastAPI, shop: Any):
+    shop.alarms = [alarm(site="", rule="collector-stopped", device="till", metric="heartbeat")]
+
+    assert "Nothing was measured" in (shown := visit(app, "viewer").get("/alarms/7").text)
+    assert "/alarms/7/chart" not in shown
+
+
 def test_a_chart_says_why_there_is_none(app: FastAPI, shop: Any, monkeypatch: pytest.MonkeyPatch):
     def readings(*_: Any) -> Readings:
         raise ServiceUnavailable("InfluxDB does not answer <b>")
