@@ -127,6 +127,21 @@ def test_who_comes_later_is_told_once_of_what_is_open_already(shop):
     assert {("anna", "cleared", "warm"), ("bob", "cleared", "warm")} == set(shop.turn(1)[4:])
 
 
+def test_after_a_restore_the_past_is_no_news_and_what_is_open_is_told_once(shop):
+    """The backup does not know what was told since: alarms come again under other numbers, and nobody hears twice."""
+    shop.turn()
+    before, restored = NOON - 30 * MINUTE, NOON - MINUTE
+    with shop.engine.begin() as connection:
+        system_alarms.record_restored(connection, restored, NOON - 300 * MINUTE, "The database was restored.")
+    shop.open(rule="over", opened=before, state="cleared", cleared=before + MINUTE)
+    shop.open(rule="warm", opened=before)
+    shop.open(rule="new", opened=NOON)
+
+    expected = {("anna", "happened", "database-restored"), ("anna", "already", "warm"), ("anna", "opened", "new")}
+    assert expected == set(shop.turn())
+    assert 3 == len(shop.turn(1))
+
+
 def test_what_was_told_of_alarms_long_over_is_forgotten(shop):
     """Not of one that is open, however long; nor how a channel is."""
     stays = shop.open(rule="cold")

@@ -16,6 +16,7 @@ from zlib import crc32
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from barograph.backups import manifest, postgres
 from barograph.backups.postgres import Database
@@ -25,6 +26,7 @@ from barograph.backups.store import LOCK, alone, archive_folder, dump_path, stag
 from barograph.collector import health, status_path
 from barograph.errors import BackupError, WriterBusy
 from barograph.settings import Settings
+from barograph.state import system_alarms
 from barograph.state.engine import connect, writer_lock
 
 log = structlog.get_logger()
@@ -86,7 +88,20 @@ def restore_live(
             if name in parts and new.exists():
                 kept += swap(new, live, aside)
                 log.info("replaced", part=name, snapshot=restored.snapshot[:8])
+        if "barograph" in parts:
+            _note(settings, restored, clock())
     return LiveSummary(restored.snapshot, restored.taken, [name for name in PARTS if name in parts], kept)
+
+
+def _note(settings: Settings, restored: RestoreSummary, now: datetime) -> None:
+    """Say in the restored database that it is one."""
+    why = f"The database was restored from the backup {restored.snapshot[:8]}."
+    try:
+        with connect(settings).begin() as connection:
+            system_alarms.record_restored(connection, now, restored.taken, why)
+    except SQLAlchemyError as error:
+        # Its tables may be those of an older version; it is restored all the same.
+        log.error("restore_not_noted", snapshot=restored.snapshot[:8], error=str(error).partition("\n")[0])
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from sqlalchemy import Engine
 
 from barograph import kafka
 from barograph.archive import Archive, inside
@@ -20,10 +21,10 @@ from barograph.errors import LedgerError
 from barograph.ingest.plan import GONE, plan, still_there
 from barograph.schemas import RECORD
 from barograph.settings import Settings
-from barograph.state import alarms
+from barograph.state import alarms, system_alarms
 from barograph.state.ledger import Batch, Ledger, Slice
 from barograph.transforms import cleaning, parsing
-from barograph.windows import EPOCH, Window, iso, merged
+from barograph.windows import EPOCH, Window, iso, merged, utc
 
 WRITER = "drain"
 NEAR = timedelta(minutes=10)
@@ -39,7 +40,7 @@ def topics(settings: Settings) -> list[str]:
     return [*settings.kafka.topics, settings.kafka.rejects]
 
 
-def adopt(settings: Settings, ledger: Ledger, archive: Archive) -> None:
+def adopt(settings: Settings, ledger: Ledger, archive: Archive, now: datetime) -> None:
     """Enter batches that the record has and the ledger lacks: somebody restored an older database."""
     latest = archive.latest_batch(ledger.writer)
     if latest is None:
@@ -49,11 +50,23 @@ def adopt(settings: Settings, ledger: Ledger, archive: Archive) -> None:
         commits = [*archive.commits("readings", ledger.writer), *archive.commits("rejects", ledger.writer)]
         told = {facts["batch"]: facts for facts in commits}
         told = _from_rows(settings, ledger, archive, newest.batch if newest else 0) | told
-        for number in sorted(told.keys() - ledger.known(list(told))):
+        lacking = sorted(told.keys() - ledger.known(list(told)))
+        if lacking:
+            _say_so(ledger.engine, newest, min(utc(told[number]["horizon"]) for number in lacking), now)
+        for number in lacking:
             ledger.adopt(told[number])
             log.warning("adopted", batch=number, why="the record has it and the ledger had not")
     # All writers share one sequence: a number of a replay is taken as well.
     ledger.stay_above(max(latest, archive.highest_batch() or 0))
+
+
+def _say_so(engine: Engine, newest: Batch | None, first: datetime, now: datetime) -> None:
+    """The database is older than the record: unless who restored it has said so, nobody else will."""
+    known = newest.horizon if newest else first
+    noted = system_alarms.restored(engine)
+    if noted is None or noted < known:
+        with engine.begin() as connection:
+            system_alarms.record_restored(connection, now, known, "The database is older than the record.")
 
 
 def _from_rows(settings: Settings, ledger: Ledger, archive: Archive, above: int) -> dict[int, dict[str, Any]]:

@@ -73,7 +73,7 @@ def ingest(
     rules = watches(settings, engine, sites, horizon)
     with writer_lock(engine, WRITER), edge.session(settings, "live", lasting=WRITER) as spark:
         archive.create(spark)
-        adopt(settings, ledger, archive)
+        adopt(settings, ledger, archive, horizon)
         work = _Work(settings, spark, archive, ledger, engine, places_of(settings, sites), rules)
         begin(settings, engine)
         own = ledger.of_run(dag_id, run_id)

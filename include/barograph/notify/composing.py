@@ -6,6 +6,7 @@ that was withdrawn before that is told nobody.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -98,6 +99,7 @@ def entry(said: Said, alarm: Mapping[str, Any], book: Book, thread: str) -> dict
         "said": said,
         "over": said in ("passed", "cleared", "withdrawn"),
         "alarm": alarm["alarm"],
+        "key": key(alarm),
         "thread": thread,
         "site": alarm["site"],
         "site_name": site.name if site else "Barograph",
@@ -120,6 +122,12 @@ def entry(said: Said, alarm: Mapping[str, Any], book: Book, thread: str) -> dict
         "acknowledged": bool(alarm.get("acknowledged")),
         "provisional": bool(alarm.get("provisional")),
     }
+
+
+def key(alarm: Mapping[str, Any]) -> str:
+    """The same for the same alarm in a database that was restored, where it may have another number."""
+    told = [alarm["site"], alarm["rule"], alarm["device"], alarm["metric"], iso(alarm["opened"])]
+    return hashlib.blake2b("/".join(told).encode(), digest_size=8).hexdigest()
 
 
 def _facts(

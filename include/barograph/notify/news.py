@@ -48,13 +48,22 @@ class News:
     number: int = 0
 
 
-def news(alarm: Mapping[Any, Any], told: Iterable[Told], now: datetime, resolved: bool = True) -> News | None:
+def news(
+    alarm: Mapping[Any, Any],
+    told: Iterable[Told],
+    now: datetime,
+    resolved: bool = True,
+    restored: datetime | None = None,
+) -> News | None:
     """What somebody is told who was told `told`, in its order. `resolved`: whether the end of an alarm is wanted.
 
-    Whether he wants this alarm at all is for who asks.
+    Whether he wants this alarm at all is for who asks. `restored`: when the database was, from a backup that does not
+    know what was told last: what opened before is no news, and is only told as open `already`, if it is.
     """
     known = list(told)
     kind = _kind(alarm, [one for one in known if not one.dropped], now, resolved)
+    if kind == "opened" and restored is not None and alarm["opened"] < restored:
+        kind = "already" if alarm["state"] == "open" else None
     return News(kind, sum(one.kind == kind for one in known)) if kind else None
 
 

@@ -13,8 +13,10 @@ from barograph.notify.reminding import Made, reminders
 from barograph.state.outbox import Notice
 
 
-def notices(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: datetime) -> Iterator[Notice]:
-    """What an alarm's change is to everybody. `made`: the notices about it so far, in their order."""
+def notices(
+    book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: datetime, restored: datetime | None = None
+) -> Iterator[Notice]:
+    """What an alarm's change is to everybody. `made`: the notices about it so far, in their order; see `news`."""
     about = alarm["site"], alarm["rule"], alarm["device"], alarm["severity"]
     for name, placed in book.contacts.items():
         wanted = book.wants(name, *about)
@@ -26,7 +28,7 @@ def notices(book: Book, alarm: Mapping[Any, Any], made: Sequence[Any], now: date
             ]
             if not wanted and not told:
                 continue
-            found = news(alarm, told, now, placed.contact.resolved)
+            found = news(alarm, told, now, placed.contact.resolved, restored)
             if found is not None:
                 due = due_at(placed, alarm["severity"], now)
                 yield Notice(

@@ -27,7 +27,7 @@ from barograph.notify.deadman import Deadman
 from barograph.notify.delivery import Clock, deliver
 from barograph.notify.routing import already, may_compose, notices, reminded, reminds
 from barograph.settings import Settings
-from barograph.state import outbox
+from barograph.state import outbox, system_alarms
 from barograph.state.engine import apart, connect
 from barograph.state.outbox import Address, Message
 
@@ -101,7 +101,8 @@ class Notifier:
             self._seldom = now
             self._read()
             self._stopped = self._deadman.watch(now)
-        while outbox.follow(self.engine, now, partial(notices, self.book, now=now)):
+        restored = system_alarms.restored(self.engine)
+        while outbox.follow(self.engine, now, partial(notices, self.book, now=now, restored=restored)):
             pass
         if self._new_wishes:
             outbox.catch_up(self.engine, now, partial(already, self.book, now=now))

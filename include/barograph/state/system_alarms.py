@@ -5,18 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state.alarms import GAP, SHARED_ID
 from barograph.state.tables import alarms
+from barograph.windows import iso
 
 INGEST_STOPPED = "ingest-stopped"
 COLLECTOR_STOPPED = "collector-stopped"
 DAG_FAILED = "dag-failed"
 DAG_LATE = "dag-late"
+RESTORED = "database-restored"
 
-SYSTEM_RULES = (GAP, SHARED_ID, INGEST_STOPPED, COLLECTOR_STOPPED, DAG_FAILED, DAG_LATE)
+SYSTEM_RULES = (GAP, SHARED_ID, INGEST_STOPPED, COLLECTOR_STOPPED, DAG_FAILED, DAG_LATE, RESTORED)
 """Rules that no rules.yaml has."""
 
 
@@ -54,6 +56,26 @@ def clear(connection: Connection, rule: str, at: datetime, device: str | None = 
     _one_at_a_time(connection, rule)
     ended = update(alarms).where(*which).values(state="cleared", cleared=func.greatest(alarms.c.opened, at))
     return connection.execute(ended).rowcount
+
+
+def record_restored(connection: Connection, at: datetime, known: datetime, why: str) -> None:
+    """Note that the database knows nothing from `known` up to `at`: what was told meanwhile is told nobody as news."""
+    message = (
+        f"{why} Alarms between {iso(known)} and {iso(at)} are judged anew, may have other numbers, "
+        "and those that are over by now are told nobody. docs/runbook.md#component-postgresql"
+    )
+    noted = insert(alarms).values(
+        site="", rule=RESTORED, rule_version="1", severity="major", device="database", metric="backup", started=known,
+        opened=at, cleared=at, state="cleared", historical=False, message=message,
+    )  # fmt: skip
+    connection.execute(noted.on_conflict_do_nothing())
+
+
+def restored(engine: Engine) -> datetime | None:
+    """When the database was last restored from a backup, as far as it knows."""
+    with engine.connect() as connection:
+        at: datetime | None = connection.scalar(select(func.max(alarms.c.opened)).where(alarms.c.rule == RESTORED))
+        return at
 
 
 def is_open(connection: Connection, rule: str) -> set[str]:

@@ -87,3 +87,13 @@ def test_a_channel_that_is_gone_holds_up_nothing():
 
     assert made.message is None
     assert {1} == made.drop.keys()
+
+
+def test_an_alarm_keeps_its_key_under_another_number():
+    """After a restore of the database it has one; whoever collects alarms knows it again."""
+    keys = [
+        composed([Row(1, alarm=alarm["alarm"])], alarm).message.facts["entries"][0]["key"]
+        for alarm in (an_alarm(1), an_alarm(57), an_alarm(1, opened=NOON))
+    ]
+
+    assert keys[0] == keys[1] != keys[2]

@@ -114,3 +114,19 @@ def test_who_was_never_told_of_an_open_alarm_and_wants_it_is_told_that_it_is_ope
 
     assert [("bob", "already")] == [(one.contact, one.kind) for one in already(book, an_alarm(), made, NOON)]
     assert [] == list(already(book, an_alarm(historical=True), [], NOON))
+
+
+@pytest.mark.parametrize(
+    ("opened", "facts", "expected"),
+    [
+        (-10, {}, News("already")),
+        (-10, {"state": "cleared", "cleared": NOON}, None),
+        (-1, {}, News("opened")),
+        (-1, {"state": "cleared", "cleared": NOON}, News("opened")),
+    ],
+)
+def test_what_opened_before_a_restore_is_no_news(opened, facts, expected):
+    """The database does not know any more what was told of it; what opened since is as new as ever."""
+    alarm = an_alarm(opened=NOON + opened * MINUTE, **facts)
+
+    assert expected == news(alarm, [], NOON, restored=NOON - 5 * MINUTE)
