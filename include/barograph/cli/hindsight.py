@@ -119,6 +119,8 @@ def explain(
 
 
 def _print(found: Backtested) -> None:
+    from barograph.hindsight.suggest import worded
+
     asked, difference = found.asked, found.difference
     table = Table(box=None, pad_edge=False)
     table.add_column("rule", overflow="fold")
@@ -141,7 +143,7 @@ def _print(found: Backtested) -> None:
             escape(line.rule),
             *(str(number) for number in numbers),
             f"{line.after / found.days:.3g}",
-            *("" if limit is None else f"{limit:.4g}" for limit in limits),
+            *("" if limit is None else worded(limit) for limit in limits),
         )
     out.print(table)
     for title, colour, some in (("gained", "red", difference.gained), ("lost", "green", difference.lost)):

@@ -18,7 +18,7 @@ from barograph import documents
 from barograph.archive import Archive
 from barograph.errors import DocumentError, QuestionError
 from barograph.hindsight import readings
-from barograph.hindsight.suggest import Sample, watches_of
+from barograph.hindsight.suggest import Limit, Sample, limit_of, watches_of
 from barograph.registry import Site
 from barograph.rules import checking
 from barograph.rules.backtest import Difference, Fired, compared, fired
@@ -60,9 +60,9 @@ class RuleLine:
     gained: int
     lost: int
     shifted: int
-    suggested: float | None = None
+    suggested: Limit | None = None
     """The limit that would give at most the wanted alarms a day."""
-    limit: float | None = None
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _lines(
     before: Sequence[Fired],
     after: Sequence[Fired],
     difference: Difference,
-    suggested: dict[str, float | None],
+    suggested: dict[str, Limit | None],
     rules: Rules,
 ) -> list[RuleLine]:
     def counts(some: Iterable[Fired]) -> Counter[str]:
@@ -191,7 +191,7 @@ def _lines(
 
     old, new, gained, lost = map(counts, (before, after, difference.gained, difference.lost))
     shifted = counts(pair.after for pair in difference.shifted)
-    limits = {rule.rule: rule.limit for rule in rules.rules}
+    limits = {rule.rule: limit_of(rule) for rule in rules.rules}
     return [
         RuleLine(
             name, old[name], new[name], gained[name], lost[name], shifted[name], suggested.get(name), limits.get(name)

@@ -5,7 +5,7 @@ Of most rules only what happens near the limit matters: a reading that is fine, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -15,13 +15,19 @@ from barograph.metrics import metric
 from barograph.registry import Site
 from barograph.rules.backtest import backtest, with_limit
 from barograph.rules.book import Rules
-from barograph.rules.model import Rule
+from barograph.rules.judge import Step, judge
+from barograph.rules.model import Range, Rule
 from barograph.rules.readings import Judged
+from barograph.rules.state import State
 from barograph.rules.watches import Watches
 from barograph.windows import Window, microseconds
 
+Limit = float | Range
+
 MOST = 300_000
 """Readings of a rule that has to hear them all; of others there may be as many as the memory holds."""
+TURNED = ("limit", "score", "rate", "deviation")
+"""Kinds whose limit is one of a measure that lies above, below, outside or inside it."""
 STEPS = 500
 """At most so many limits lie between the lowest and the highest value."""
 
@@ -48,27 +54,36 @@ class Sample:
                 self.unlooked.append(name)
                 del self._rules[name], self._kept[name]
 
-    def suggested(self) -> dict[str, float | None]:
+    def suggested(self) -> dict[str, Limit | None]:
         """Of each rule the limit, nearest to what is normal, at which it fires at most so often a day."""
         return {name: self._suggested(rule, list(chain(*self._kept[name]))) for name, rule in self._rules.items()}
 
-    def _suggested(self, rule: Rule, heard: list[Judged]) -> float | None:
+    def _suggested(self, rule: Rule, heard: list[Judged]) -> Limit | None:
         heard = sorted(each for each in heard if each.value is not None and each.flag in rule.heeds)
-        if not heard:
-            return None
         heard.sort(key=lambda each: (each.device, each.time))
         values = np.array([each.value for each in heard])
-        sense = _sense(rule)
-        limits = _limits(values, metric(rule.metric).resolution)
-        limits = limits if sense == "above" else limits[::-1]
+        limits = list(_limits_of(rule, values if _near_only(rule) else self._measures(rule, heard)))
+        if not limits:
+            return None
         low, high = 0, len(limits) - 1
         while low < high:
             middle = (low + high) // 2
-            if self._rate(with_limit(rule, sense, limits[middle]), heard, values) <= (self._per_day or 0.0):
+            if self._rate(with_limit(rule, _sense(rule), limits[middle]), heard, values) <= (self._per_day or 0.0):
                 high = middle
             else:
                 low = middle + 1
         return limits[low]
+
+    def _measures(self, rule: Rule, heard: list[Judged]) -> NDArray[np.float64]:
+        """What the rule makes of the readings: that is what its limit is a limit of."""
+        found: list[float] = []
+
+        def told(step: Step) -> None:
+            if step.measure is not None:
+                found.append(step.measure)
+
+        judge(State(), heard, self._watches(rule), microseconds(self._window.end), told=told)
+        return np.array(found)
 
     def _rate(self, rule: Rule, heard: list[Judged], values: NDArray[np.float64]) -> float:
         start, end = microseconds(self._window.start), microseconds(self._window.end)
@@ -79,16 +94,27 @@ class Sample:
         return watches_of(self._site, self._book.model_copy(update={"rules": [rule]}), None)
 
 
+def limit_of(rule: Rule) -> Limit | None:
+    """The limit of its first level, for people."""
+    return rule.limit if rule.counted else rule.outside or rule.inside or rule.limit
+
+
+def worded(limit: Limit) -> str:
+    """`8.5`, `2 to 8`"""
+    return " to ".join(f"{number:.4g}" for number in (limit if isinstance(limit, tuple) else (limit,)))
+
+
 def _sense(rule: Rule) -> str:
-    """On which side its one limit is; empty where there is none that can be moved."""
-    if rule.kind != "limit":
-        return ""
-    return "above" if rule.above is not None else "below" if rule.below is not None else ""
+    """The one limit of its first level; empty where there is none that can be moved."""
+    return rule.senses[0] if rule.kind in TURNED and rule.senses else ""
 
 
 def _near_only(rule: Rule) -> bool:
     """Whether readings that are fine matter only as the end of those that are not: no clock and no door has a say."""
-    return not (rule.clear_hold or rule.grace or rule.active or rule.pauses or rule.overrides)
+    within = any(band.within for band in rule.bands)
+    return rule.forgetful and not (
+        within or rule.clear_hold or rule.grace or rule.active or rule.pauses or rule.overrides
+    )
 
 
 def _near(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -102,8 +128,31 @@ def _near(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(beside)
 
 
-def _limits(values: NDArray[np.float64], resolution: float) -> list[float]:
-    """Round limits from the lowest value to the highest, in steps that the sensor can tell apart."""
+def _limits_of(rule: Rule, measures: NDArray[np.float64]) -> Iterator[Limit]:
+    """Limits that can be tried, each of which fires less often than those before it.
+
+    A range keeps its middle: it is made wider (`outside`), or narrower (`inside`).
+    """
+    if not len(measures):
+        return
+    sense = _sense(rule)
+    resolution = 0.0 if rule.kind == "rate" else metric(rule.metric).resolution
+    if sense in ("above", "below"):
+        yield from _steps(measures, resolution)[:: 1 if sense == "above" else -1]
+        return
+    low, high = getattr(rule, sense)
+    middle, half = (low + high) / 2, (high - low) / 2
+    widths = _steps(np.append(np.abs(measures - middle), half), resolution)[:: 1 if sense == "outside" else -1]
+    # The clear limits of an `outside` lie within it.
+    clear = rule.clear if isinstance(rule.clear, tuple) and sense == "outside" else (low, high)
+    least = max(clear[0] - low, high - clear[1])
+    for width in widths:
+        if width > least:
+            yield float(f"{middle - width:.10g}"), float(f"{middle + width:.10g}")
+
+
+def _steps(values: NDArray[np.float64], resolution: float) -> list[float]:
+    """Round numbers from the lowest value to the highest, in steps that the sensor can tell apart."""
     low, high = float(values.min()), float(values.max())
     step = max(resolution, (high - low) / STEPS, 1e-9)
     step = float(10.0 ** np.ceil(np.log10(step) - 1e-9))

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from barograph.hindsight.backtest import Backtested
+from barograph.hindsight.suggest import worded
 from barograph.reports.backtest_shelf import FOLDER, MANIFEST, PAGE, Published
 from barograph.rules.backtest import Fired
 from barograph.settings import Settings
@@ -104,7 +105,7 @@ def page(found: Backtested, asked: datetime) -> str:
         loader=PackageLoader("barograph.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"moment": moment, "number": lambda value: f"{value:.4g}"}
+    environment.filters |= {"moment": moment, "number": lambda value: f"{value:.4g}", "limit": worded}
     return environment.get_template("backtest.html").render(
         found=found, asked=asked, zone=zone.key, shown=SHOWN, chart=chart_of(found.by_day())
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from barograph.rules.history import alarms_of
 from barograph.rules.judge import judge
-from barograph.rules.model import Rule
+from barograph.rules.model import Range, Rule
 from barograph.rules.readings import Event, Judged, Key, moment
 from barograph.rules.state import State
 from barograph.rules.watches import Watches
@@ -91,11 +91,13 @@ def compared(before: Sequence[Fired], after: Sequence[Fired]) -> Difference:
     return Difference(gained, [fired for many in left.values() for fired in many], shifted, same)
 
 
-def with_limit(rule: Rule, sense: str, limit: float) -> Rule:
+def with_limit(rule: Rule, sense: str, limit: float | Range) -> Rule:
     """The rule with another limit for its first level; how far behind it `clear` stands stays as it was."""
-    old: float = getattr(rule, sense)
+    old: float | Range = getattr(rule, sense)
     said = {name: getattr(rule, name) for name in rule.model_fields_set} | {"kind": rule.kind, sense: limit}
-    if isinstance(rule.clear, float):
+    if isinstance(rule.clear, tuple) and isinstance(limit, tuple) and isinstance(old, tuple):
+        said["clear"] = tuple(now + clear - was for now, clear, was in zip(limit, rule.clear, old, strict=True))
+    elif isinstance(rule.clear, float) and not isinstance(limit, tuple) and not isinstance(old, tuple):
         said["clear"] = limit + rule.clear - old
     said = {name: [e.model_dump(exclude_unset=True) for e in v] if name in ("levels", "grace", "overrides") else v
             for name, v in said.items()}  # fmt: skip

@@ -244,15 +244,13 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/alarms/{number:int}/chart", name="alarm_chart")
     def show_chart(request: Request, number: int) -> HTMLResponse:
-        what = "chart"
         try:
             told = alarms.one(number)
             if told.shows == "frames":
-                what = "frames"
-                return pages.show(request, "alarm-frames.html", frames=alarms.frames(told), why="")
-            return pages.show(request, "alarm-chart.html", chart=alarms.chart(told), why="")
+                return pages.show(request, "alarm-frames.html", frames=alarms.frames(told))
+            return pages.show(request, "alarm-chart.html", chart=alarms.chart(told))
         except BarographError as error:
-            return pages.show(request, f"alarm-{what}.html", **{what: None}, why=str(error))
+            return pages.show(request, "alarm-undrawn.html", why=str(error))
 
     @router.post("/alarms/{number:int}/{verb}", name="alarm_act", dependencies=[guard.OPERATE])
     def do(

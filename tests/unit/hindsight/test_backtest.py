@@ -25,7 +25,7 @@ from barograph.rules import backtest as judging
 from barograph.rules.readings import Judged
 from barograph.settings import Settings
 from barograph.testing import a_site, readings, settled_day
-from barograph.windows import Window
+from barograph.windows import Window, microseconds
 
 HOSTILE = "fridge <script>"
 SITE = a_site(
@@ -140,6 +140,35 @@ def test_a_limit_is_suggested_for_a_wanted_rate(root):
 
     assert (8.5, 9.5) == (one.suggested, none.suggested)
     assert None is run_over(root, PRESENT).lines[0].suggested
+
+
+RISING = [(60 * n, 5 + (n % 60) / 10 * (n // 60 % 4)) for n in range(1440)]
+"""Each hour it goes up to 5, 10.9, 16.8 or 22.7, and at once down again."""
+
+
+def suggested(rule, per_day):
+    [rule] = testing.read(Path("r.yaml"), f"rules: [{{rule: x, metric: temperature, {rule}}}]", SITE).rules
+    sample = suggest.Sample(SITE, testing.Rules(rules=[rule]), Window.local_day(FIRST, "UTC"), per_day)
+    start = microseconds(Window.local_day(FIRST, "UTC").start)
+    sample.keep([Judged(start + seconds * 1_000_000, "fridge-1", "temperature", value) for seconds, value in RISING])
+    return sample.suggested()["x"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "per_day", "expected"),
+    [
+        ("above: 8", 12, 10.9),
+        ("above: 8", 6, 16.8),
+        ("above: 8, hold: 600", 12, 9.9),
+        ("outside: [0, 10], clear: [1, 9]", 6, (-6.8, 16.8)),
+        ("inside: [14, 22]", 6, (16.9, 19.1)),
+        ("kind: rate, above: 0.05, over: 600", 6, 0.2),
+        ("kind: deviation, reference: 5.0, above: 1", 6, 11.8),
+    ],
+)
+def test_a_limit_is_one_of_what_the_rule_measures(rule, per_day, expected):
+    """Of a change a minute, of what lies between two limits, of a value that must last: each by the judge itself."""
+    assert pytest.approx(expected, abs=0.011) == suggested(rule, per_day)
 
 
 @given(
