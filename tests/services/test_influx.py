@@ -17,7 +17,7 @@ from tests.services.test_settle import DAY, a_day
 
 from barograph import spark as edge
 from barograph.history import prove, rebuild
-from barograph.influx import lines, view
+from barograph.influx import around, lines, points, view
 from barograph.influx.delivery import deliver
 from barograph.influx.sink import posting
 from barograph.ingest.refine import kept_since
@@ -25,7 +25,7 @@ from barograph.registry import choose_site
 from barograph.state.engine import connect
 from barograph.state.ledger import Ledger
 from barograph.transforms.parsing import DEVICE, METRIC
-from barograph.windows import Window
+from barograph.windows import Window, microseconds
 
 DATA = Path(os.environ.get("BAROGRAPH_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 OURS = ["cold wall", "a,b=c", 'it\'s "here"', "ünï", "x=y z,", "🧊", "#1", "=", "a  b", "100%", "{}", "${x}", "'"]
@@ -142,3 +142,28 @@ def test_a_rebuilt_day_is_proven_and_what_does_not_belong_there_goes(services):
             which.split()[-1] for which in differ
         }
         assert [] == rebuild(river.settings, site, DAY).differ
+
+
+def test_when_devices_were_heard_is_known_to_the_step(services):
+    """For the page of a silent port: of each device the steps in which anything of it came, of any metric or of one."""
+    settings = services.settings
+    settings = settings.model_copy(
+        update={"influx": settings.influx.model_copy(update={"readings": settings.influx.operations})}
+    )
+    wall, ice = (f"{name}-{uuid4().hex[:8]}" for name in ('it\'s "wall"', "ice"))
+    window, step = Window(NOW - timedelta(hours=3), NOW), timedelta(seconds=30)
+    told = [("temperature", wall, 5), ("humidity", wall, 5), ("door", wall, 65), ("temperature", ice, 3600)]
+    points.post(
+        settings,
+        [
+            points.line(metric, {"device": device}, {"flag": 1.0}, window.start + timedelta(seconds=seconds))
+            for metric, device, seconds in told
+        ],
+    )
+
+    def heard(metric=None):
+        found = around.heard(settings, [wall, ice, "nobody"], metric, window, step)
+        return {name: [(at - microseconds(window.start)) / 1e6 for at in times] for name, times in found.items()}
+
+    assert {wall: [0.0, 60.0], ice: [3600.0]} == heard()
+    assert {ice: [3600.0], wall: [0.0]} == heard("temperature")
