@@ -28,6 +28,7 @@ from tests.unit.airflow.shops import Pressed, a_health, a_place, seen
 
 from barograph.influx.series import Course
 from barograph.live import device as live
+from barograph.live import summed
 from barograph.live.device import AlarmSpan, Doubt
 from barograph.live.ledger import BatchRow, Flow, Gap, TableSize
 from barograph.live.now import OpenAlarm, Place
@@ -111,7 +112,9 @@ def a_course(*_: Any) -> Course:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     home = tmp_path_factory.mktemp("face")
     (home / "sites" / "demo").mkdir(parents=True)
-    (home / "sites" / "demo" / "site.yaml").write_text("site: demo\nname: Demo\ntimezone: Europe/Berlin\n")
+    (home / "sites" / "demo" / "site.yaml").write_text(
+        "site: demo\nname: Demo\ntimezone: Europe/Berlin\nplan: {cold-wall: {x: 0, y: 0, width: 8, height: 3}}\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         tests.unit.airflow.conftest.only_home(patch, home)
         patch.setattr(DagModel, "get_team_name", lambda *_, **__: None)
@@ -122,6 +125,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setattr(reports, "last_backfill", lambda *_: None)
         patch.setattr(reports, "state_of", lambda *_: "running")
         patch.setattr(live, "course", a_course)
+        patch.setattr(summed, "course", a_course)
         patch.setattr(live, "doubted", lambda *_: [Doubt(NOON, "temperature", "spike,rate")])
         patch.setattr(live, "windows", lambda *_: {"temperature": {"time": NOON, "mean": 4.0, "completeness": 1.0}})
         patch.setattr(live, "frames", lambda *_: [{"time": NOON, "port": "p", "seq": 1, "raw": NAMES[1], "values": {}}])
@@ -181,8 +185,10 @@ LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (390, "light
 
 PATHS = {
     "now": "/now",
+    "plan": "/now/plan",
     "devices": "/devices",
     "device": f"/devices/{FRIDGE}",
+    "windows": f"/devices/{FRIDGE}?view=windows&line=median&last=6h",
     "reports": "/reports",
     "report": f"/reports/{page_id('demo', '2026-11-20')}",
     "compare": "/compare?site=demo&a=2026-11-20&b=2026-11-21",
@@ -227,6 +233,28 @@ def test_now_follows_what_happens_without_being_loaded_again(opened: Opened):
     opened.shop.places[0] = replace(opened.shop.places[0], value=4.2)
     assert len(opened.bytes) > number
     assert max(opened.bytes[number:]) < 6_000
+    assert [] == opened.wrong
+
+
+def test_a_mark_of_the_plan_changes_where_it_is_and_leads_to_its_device(opened: Opened):
+    """The drawing is fetched once, in the width there is; afterwards a change costs its mark and its room."""
+    opened.page.clock.install()
+    opened.goto("/now/plan")
+    mark = opened.page.locator("g.mark", has_text="Dairy fridge")
+    assert "fine" in mark.get_attribute("class")
+    number = len(opened.bytes)
+
+    opened.shop.places[0] = replace(opened.shop.places[0], value=9.9, state="doubt")
+    opened.shop.clock[0] += timedelta(minutes=5)
+    opened.page.clock.run_for(5_500)
+    opened.page.locator("g.mark.doubt", has_text="9.9").wait_for(timeout=10_000)
+    opened.shop.places[0] = replace(opened.shop.places[0], value=4.2, state="fine")
+
+    assert len(opened.bytes) > number
+    assert max(opened.bytes[number:]) < 6_000
+    assert 1 == mark.count()
+    mark.locator("a").click()
+    opened.page.wait_for_url(re.compile(FRIDGE))
     assert [] == opened.wrong
 
 

@@ -43,7 +43,7 @@ def readings(servers):
         for minute in [*range(50), 59]:
             at = int((HOUR.start + minute * MINUTE).timestamp() * 1e6)
             value = "" if minute == 59 else f"value={number + minute / 100},"
-            flag, reasons = (4, "spike") if minute == 59 else (1, "")
+            flag, reasons = (4, "spike") if minute == 59 else (3 if minute == 7 else 1, "")
             lines.append(f'temperature,{tags} {value}flag={flag}i,reasons="{reasons}" {at}')
         windows.append(f"temperature,{tags} mean={number}.5,count=60i {int(NOW.timestamp() * 1e6)}")
     post(settings, settings.influx.readings, lines)
@@ -86,6 +86,7 @@ def test_a_name_is_a_name_whatever_it_looks_like(readings, name):
     assert pytest.approx(number + 0.49) == max(course.mean[:50])
     assert 4 == course.flags[-1]
     assert pytest.approx([number, number + 0.045, number + 0.09]) == [steps.low[0], steps.mean[0], steps.high[0]]
+    assert [3, 0, 0, 0, 0] == steps.flags.tolist(), "the step that holds a doubted reading says so"
     assert [(HOUR.start + 59 * MINUTE, "temperature", "spike")] == series.doubted(readings, "live", name, HOUR, 5)
     assert (
         number + 0.5

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from barograph.influx.clients import ask
 from barograph.influx.view import TICK, tables
+from barograph.readings import FAIL, SUSPECT
 from barograph.settings import Settings
 from barograph.windows import Window, microseconds
 
@@ -52,11 +53,18 @@ points = from(bucket: in_bucket)
   |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
   |> filter(fn: (r) => r._field == "value")
   |> group()
+flags = from(bucket: in_bucket)
+  |> range(start: from_time, stop: to_time)
+  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
+  |> filter(fn: (r) => r._field == "flag" and (r._value == suspect or r._value == fail))
+  |> toFloat()
+  |> group()
 said = (of, tables=<-) => tables |> map(fn: (r) => ({_time: r._time, _value: r._value, _field: of}))
 union(tables: [
   points |> aggregateWindow(every: step, fn: min, createEmpty: false, timeSrc: "_start") |> said(of: "min"),
   points |> aggregateWindow(every: step, fn: mean, createEmpty: false, timeSrc: "_start") |> said(of: "mean"),
   points |> aggregateWindow(every: step, fn: max, createEmpty: false, timeSrc: "_start") |> said(of: "max"),
+  flags |> aggregateWindow(every: step, fn: max, createEmpty: false, timeSrc: "_start") |> said(of: "flag"),
 ])
 """
 
@@ -170,7 +178,7 @@ class Course:
     """Of windows it may be the median."""
     high: NDArray[np.float64]
     flags: NDArray[np.int8]
-    """Of each reading; empty where steps are drawn."""
+    """Of each reading; of a step of readings the worst that doubts one of them, or 0; of windows there are none."""
     step: timedelta
     """Zero where each reading is there itself."""
     regular: bool = False
@@ -181,11 +189,13 @@ def course(settings: Settings, site: str, device: str, metric: str, window: Wind
     """A series in steps, or reading by reading where `step` is zero. Raises ServiceUnavailable."""
     of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric}
     if step:
-        answer = _ask(settings, settings.influx.readings, BANDS, window, step=step, **of)
+        answer = _ask(settings, settings.influx.readings, BANDS, window, step=step, suspect=SUSPECT, fail=FAIL, **of)
     else:
         answer = _ask(settings, settings.influx.readings, READINGS, window, **of)
     if step:
-        return _steps(answer, "mean", step)
+        times, columns = _columns(answer, "mean", {"min": np.nan, "mean": np.nan, "max": np.nan, "flag": 0.0})
+        flags = columns["flag"].astype(np.int8)
+        return Course(times, columns["min"], columns["mean"], columns["max"], flags, step)
     times, columns = _columns(answer, "flag", {"value": np.nan, "flag": 1.0})
     values = columns["value"]
     return Course(times, values, values, values, columns["flag"].astype(np.int8), step)
@@ -203,9 +213,9 @@ def windows(
     until = Window(window.start, window.end + slide)
     if joined:
         answer = _ask(settings, settings.influx.windows, JOINED_WINDOWS[line], until, step=joined, **of)
-        return _steps(answer, line, joined, -size / 2, regular=True)
+        return _summaries(answer, line, joined, -size / 2)
     answer = _ask(settings, settings.influx.windows, WINDOWS, until, **of)
-    return _steps(answer, line, slide, -(size + slide) / 2, regular=True)
+    return _summaries(answer, line, slide, -(size + slide) / 2)
 
 
 def rollups(
@@ -214,15 +224,15 @@ def rollups(
     """A series' hours or days of the settled past. Raises ServiceUnavailable."""
     of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric, "of_line": line}
     answer = _ask(settings, settings.influx.rollups, ROLLUPS, window, of_period=period, **of)
-    return _steps(answer, line, step, regular=True)
+    return _summaries(answer, line, step)
 
 
-def _steps(
-    answer: Iterable[pa.Table], line: str, step: timedelta, shift: timedelta = timedelta(0), regular: bool = False
-) -> Course:
+def _summaries(answer: Iterable[pa.Table], line: str, step: timedelta, shift: timedelta = timedelta(0)) -> Course:
     times, columns = _columns(answer, line, {"min": np.nan, line: np.nan, "max": np.nan})
     none = np.zeros(0, np.int8)
-    return Course(times + shift.total_seconds(), columns["min"], columns[line], columns["max"], none, step, regular)
+    return Course(
+        times + shift.total_seconds(), columns["min"], columns[line], columns["max"], none, step, regular=True
+    )
 
 
 def _columns(

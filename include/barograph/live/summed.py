@@ -40,8 +40,10 @@ class Drawn:
             return (
                 f"Each step is {PERIODS[self.period]}. Those of a day come when it is settled, in the night after it."
             )
-        windows = f"Windows of {self.size.total_seconds():g} s, every {self.step.total_seconds():g} s."
-        return f"{windows} {self.joined / self.step:.2g} of them are one step." if self.joined else windows
+        size, slide = (each.total_seconds() for each in (self.size, self.step))
+        if self.joined:
+            return f"Each step is about {self.joined / self.step:.0f} windows of {size:g} s."
+        return f"Windows of {size:g} s, every {slide:g} s."
 
 
 def drawn(settings: Settings, window: Window, pixels: int, cadence: float, at: datetime) -> Drawn:

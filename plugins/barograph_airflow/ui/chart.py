@@ -22,7 +22,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 24
 HEIGHT = 220
 STEPS = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)]
 STEPS += [timedelta(days=days) for days in (1, 2, 5, 7, 14, 28, 56, 91)]
-PIXELS_A_LABEL = 84
+PIXELS_A_LABEL = 64
 SILENT = 5
 """Cadences without a reading that are a gap in the line."""
 

@@ -67,7 +67,8 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
     def device(request: Request, key: str, asked: AskedDep) -> HTMLResponse:
         at = pages.clock()
         chosen = _one(watch, sites, key)
-        span = asked.span(at)
+        zone = _zone(watch, chosen)
+        span = asked.span(at, zone)
         status = pages.settings.path("run", "collector.json")
         known, why = [], ""
         try:
@@ -85,7 +86,7 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
             views=VIEWS,
             lines=LINES,
             at=at,
-            zone=_zone(watch, chosen),
+            zone=zone,
             port=live.port_of(status, chosen.first.device, at),
             calibrations=live.calibrations(chosen.site, chosen.first.device, at) if chosen.site else [],
             alarms=known,
@@ -102,7 +103,8 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
         if place is None:
             raise NotHere("It does not measure that.")
         at = pages.clock()
-        span = asked.span(at)
+        zone = _zone(watch, chosen)
+        span = asked.span(at, zone)
         cadence = chosen.device.cadence if chosen.device else pages.settings.ingest.default_cadence
         pixels = min(max(width, WIDTHS[0]), WIDTHS[1])
         site, device = place.site, place.device
@@ -117,15 +119,16 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
             spans = live.spans_of(live.alarm_spans(connect(pages.settings), device, span.window), metric)
         except SQLAlchemyError:
             spans = []
-        drawn = draw(told, span.window, pixels, _zone(watch, chosen), cadence, (place.low, place.high), spans)
+        drawn = draw(told, span.window, pixels, zone, cadence, (place.low, place.high), spans)
         return pages.show(request, "chart.html", drawing=drawn, place=place, span=span, key=key, said=said)
 
     @router.get("/devices/{key}/doubted", name="doubted")
     def doubted(request: Request, key: str, asked: AskedDep) -> HTMLResponse:
         chosen = _one(watch, sites, key)
-        window = asked.span(pages.clock()).window
+        zone = _zone(watch, chosen)
+        window = asked.span(pages.clock(), zone).window
         found = live.doubted(pages.settings, chosen.first.site, chosen.first.device, window)
-        return pages.show(request, "doubted.html", found=found, zone=_zone(watch, chosen), most=live.MOST_DOUBTED)
+        return pages.show(request, "doubted.html", found=found, zone=zone, most=live.MOST_DOUBTED)
 
     @router.get("/devices/{key}/windows", name="windows")
     def windows(request: Request, key: str) -> HTMLResponse:

@@ -121,6 +121,7 @@ def _environment() -> Environment:
         "lasted": words.lasted,
         "found": found,
         "moment": words.moment,
+        "field": words.field,
         "fact": words.fact,
     }
     return environment

@@ -26,8 +26,8 @@ MOST = 1_200
 """Devices of a site; where there are more, those that are fine are only counted."""
 LONGEST = 18
 """Letters of a device's name beneath its mark."""
-A_LETTER = 7.5
-"""Pixels of a room's name."""
+A_LETTER, NARROW = 7.2, 150
+"""Pixels of a room's name, and of a room that has no room for words about it."""
 
 SHAPES: dict[State, str] = {
     "fine": "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0Z",
@@ -145,7 +145,8 @@ def _plan(name: str, site: Site | None, zones: dict[str, list[list[Place]]], wid
 def _room(site: str, zone: str, box: Box, states: Sequence[State]) -> Room:
     counted = Counter(states)
     trouble = len(states) - counted["fine"]
-    most = max(3, int((box.width - 60) / A_LETTER))
+    narrow = box.width < NARROW
+    most = max(3, int((box.width - (44 if narrow else 64)) / A_LETTER))
     return Room(
         zone=zone,
         id="r" + opaque(site, zone)[:12],
@@ -153,7 +154,7 @@ def _room(site: str, zone: str, box: Box, states: Sequence[State]) -> Room:
         box=Box(*(round(each, 1) for each in box)),
         name=_short(zone, most),
         state=min(counted, key=STATES.index, default="fine"),
-        said=f"{trouble} of {len(states)}" if trouble else str(len(states) or ""),
+        said=f"{trouble}{'/' if narrow else ' of '}{len(states)}" if trouble else str(len(states) or ""),
     )
 
 

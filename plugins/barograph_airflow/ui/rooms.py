@@ -15,15 +15,18 @@ GAP = 10
 HEAD = 28
 """Of a room, for its name."""
 EDGE = 8
-HIGHEST, LEAST = 620, 380
-"""Of a drawn plan. On a telephone it is stretched towards the latter, so that values have room."""
-STRETCHED = 1.8
+HIGHEST, LEAST = 620, 430
+"""Of a drawn plan. On a wide screen it is made wider, on a telephone higher than it is, so that values have room."""
+WIDER, HIGHER = 1.4, 1.8
+"""At most so much."""
 ROOM = 290
 """The least width of a room that the plan does not have."""
 CELLS = ((12, 116, 68), (math.inf, 26, 26))
 """Up to so many devices in a row each have so much room there: for a value and a name, or for a mark alone."""
 TEXTS = (("named", 58, 44), ("valued", 28, 28))
 """What is written beneath a mark that has so much room to both sides and so much below it: value and name, or value."""
+BETWEEN = 8
+"""Pixels from what is written to the mark below it."""
 CROWDED = 60
 """Devices of a room in which nothing is written."""
 
@@ -78,8 +81,8 @@ def _drawn(plan: dict[str, Room], width: int) -> tuple[dict[str, Box], float, fl
     left, top = min(room.x for room in plan.values()), min(room.y for room in plan.values())
     wide = max(room.x + room.width for room in plan.values()) - left
     high = max(room.y + room.height for room in plan.values()) - top
-    across = min((width - 2) / wide, HIGHEST / high)
-    down = min(max(across, LEAST / high), STRETCHED * across)
+    across = min((width - 2) / wide, WIDER * HIGHEST / high)
+    down = min(max(across, LEAST / high), HIGHER * across, max(across / WIDER, HIGHEST / high))
     boxes = {
         zone: Box(
             (room.x - left) * across + 1, (room.y - top) * down + 1, room.width * across, room.height * down
@@ -110,14 +113,25 @@ def _rows(devices: Sequence[str], box: Box) -> Iterator[tuple[str, tuple[float, 
     if not devices:
         return
     wide, high = max(1.0, box.width - 2 * EDGE), max(1.0, box.height - HEAD - EDGE)
-    columns = min(len(devices), max(1, round(math.sqrt(len(devices) * wide / high / 1.5))))
-    rows = math.ceil(len(devices) / columns)
-    columns = math.ceil(len(devices) / rows)
-    lift = 16 if high / rows > 50 else 8 if high / rows > 36 else 0
+    columns, rows = max(_grids(len(devices)), key=lambda grid: _pleasing(wide / grid[0], high / grid[1]))
+    lift = 16 if high / rows > 60 else 8 if high / rows > 40 else 0
     for place, device in enumerate(devices):
         row, column = divmod(place, columns)
         x, y = (column + 0.5) * wide / columns, (row + 0.5) * high / rows - lift
         yield device, (box.x + EDGE + x, box.y + HEAD + y)
+
+
+def _grids(devices: int) -> Iterator[tuple[int, int]]:
+    """(columns, rows), with as few columns as so many rows need: no row is much emptier than another."""
+    for rows in range(1, devices + 1):
+        columns = math.ceil(devices / rows)
+        yield columns, math.ceil(devices / columns)
+
+
+def _pleasing(wide: float, high: float) -> tuple[int, float]:
+    """Of a cell: first that there is room to write in it, then that it is rather wide than high."""
+    room = sum(wide >= 2 * half and high >= deep + BETWEEN for _, half, deep in TEXTS)
+    return room, -abs(math.log(wide / high / 1.5))
 
 
 def _written(places: dict[str, tuple[float, float]], box: Box) -> Iterator[tuple[str, tuple[float, float, str]]]:
@@ -129,4 +143,4 @@ def _written(places: dict[str, tuple[float, float]], box: Box) -> Iterator[tuple
 
 def _free(x: float, y: float, half: float, deep: float, box: Box, others: Sequence[tuple[float, float]]) -> bool:
     inside = box.x <= x - half and x + half <= box.x + box.width and y + deep <= box.y + box.height
-    return inside and not any(abs(x - left) < 2 * half and abs(y - top) < deep + 8 for left, top in others)
+    return inside and not any(abs(x - left) < 2 * half and abs(y - top) < deep + BETWEEN for left, top in others)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
 
@@ -72,12 +73,15 @@ class Asked:
     view: str = ""
     line: str = ""
 
-    def span(self, at: datetime) -> Span:
-        """`at`: now. Raises Refused."""
+    def span(self, at: datetime, zone: str) -> Span:
+        """`at`: now; times that do not say where they hold are of `zone`. Raises Refused."""
         view = self.view if self.view in VIEWS else next(iter(VIEWS))
         line = self.line if self.line in LINES else next(iter(LINES))
         if self.start and self.end:
-            begin, stop = (time if time.tzinfo else time.replace(tzinfo=at.tzinfo) for time in (self.start, self.end))
+            local = ZoneInfo(zone)
+            begin, stop = (
+                (time if time.tzinfo else time.replace(tzinfo=local)).astimezone(UTC) for time in (self.start, self.end)
+            )
             if not timedelta(0) < stop - begin <= LONGEST:
                 raise Refused(f"Choose a start before its end, and at most {LONGEST.days} days.")
             return Span(Window(begin, stop), None, view, line)

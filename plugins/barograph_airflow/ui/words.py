@@ -43,6 +43,11 @@ def moment(time: datetime, zone: str) -> str:
     return f"{short_day(local.date())}, {local:%H:%M:%S}"
 
 
+def field(time: datetime, zone: str) -> str:
+    """A time as a form's field has it, in the zone."""
+    return f"{time.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+
+
 def lasting(length: timedelta) -> str:
     """Roughly, in the largest unit that says something: `3 min`."""
     seconds = max(0, round(length.total_seconds()))
@@ -58,7 +63,7 @@ def seconds(length: float) -> str:
 
 def steps(length: timedelta) -> str:
     """What the steps of a chart of readings are."""
-    return f"Each step of {lasting(length)} is the readings' mean." if length else "Every reading by itself."
+    return f"Steps of {lasting(length)}." if length else "Every reading."
 
 
 def ago(length: timedelta) -> str:

@@ -150,6 +150,23 @@ def test_a_chart_is_asked_for_in_as_many_pixels_as_there_are(shop, monkeypatch: 
     assert 'viewBox="0 0 640' in page.text
 
 
+def test_times_of_the_form_are_those_of_the_sites_clock(shop, monkeypatch: pytest.MonkeyPatch):
+    """Whoever asks for noon means the noon of the shop; an address with a zone means that one."""
+    asked: list[Window] = []
+    monkeypatch.setattr(
+        live, "course", lambda _, site, device, metric, window, *__: asked.append(window) or readings(4)
+    )
+    client, key = shop(a_place(NOON, "a")), device_id("demo", "a")
+
+    page = client.get(f"/devices/{key}?from=2026-11-22T12:00&to=2026-11-22T13:00").text
+    for zone in ("", "Z"):
+        client.get(f"/devices/{key}/chart?metric=temperature&from=2026-11-22T12:00{zone}&to=2026-11-22T13:00{zone}")
+
+    assert 'name="from" value="2026-11-22T12:00"' in page
+    assert "<small>Europe/Berlin</small>" in page
+    assert [NOON - timedelta(hours=1), NOON] == [window.start for window in asked]
+
+
 def test_windows_are_drawn_where_they_are_asked_for(shop, monkeypatch: pytest.MonkeyPatch):
     """The band from least to most, and the line that was chosen; the time stays when the drawing changes."""
     asked: list[Any] = []

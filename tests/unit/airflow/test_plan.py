@@ -47,7 +47,7 @@ def test_rooms_and_devices_are_where_the_plan_says():
 def test_on_a_telephone_a_flat_plan_becomes_higher_so_that_values_have_room():
     laid = layout(a_site(wall=Room(x=0, y=0, width=10, height=2)), (("wall", tuple("abcd")),), 372)
 
-    assert 370 * 0.2 * 1.8 == pytest.approx(laid.rooms["wall"].height)
+    assert 37 * 2 * 1.8 == pytest.approx(laid.rooms["wall"].height)
     assert {"valued"} == {written for *_, written in laid.marks.values()}
 
 

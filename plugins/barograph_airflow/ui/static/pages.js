@@ -8,6 +8,9 @@ addEventListener("keydown", event => {
   field.focus()
 })
 
+// On a telephone the tabs are wider than the screen: the one that is shown is to be seen.
+addEventListener("DOMContentLoaded", () => document.querySelector(".tabs [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"}))
+
 // An answer that says why something was refused is shown where the answer would have been.
 addEventListener("htmx:beforeSwap", event => {
   if (event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html")) {
