@@ -37,6 +37,8 @@ PAGES = {
     "not fine": "/now",
     "400 rows": "/now?show=all",
     "news": "/now/news?since={}",
+    "plan": "/now/plan/news?since=0&drawn=0&width=1240",
+    "plan's news": "/now/plan/news?since={}&drawn=1240&width=1240",
     "devices": "/devices",
     "device": f"/devices/{device_id('demo', 'device-00007')}",
 }
@@ -75,7 +77,7 @@ def main() -> None:
     for name, took in measured.items():
         p50, p95 = np.percentile(took, [50, 95])
         times = f"p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   CPU {np.median(cpu[name]):6.1f} ms"
-        sys.stdout.write(f"{name:10} {times}   {math.ceil(size[name] / 1000):5} kB\n")
+        sys.stdout.write(f"{name:11} {times}   {math.ceil(size[name] / 1000):5} kB\n")
 
 
 if __name__ == "__main__":
