@@ -47,53 +47,47 @@ from(bucket: in_bucket)
   |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
 """
 
-BANDS = """
-points = from(bucket: in_bucket)
+STEPPED = """
+said = (field) => from(bucket: in_bucket)
   |> range(start: from_time, stop: to_time)
   |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
-  |> filter(fn: (r) => r._field == "value")
-  |> group()
-flags = from(bucket: in_bucket)
-  |> range(start: from_time, stop: to_time)
-  |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
-  |> filter(fn: (r) => r._field == "flag" and (r._value == suspect or r._value == fail))
-  |> toFloat()
-  |> group()
-said = (of, tables=<-) => tables |> map(fn: (r) => ({_time: r._time, _value: r._value, _field: of}))
+  |> filter(fn: (r) => r._field == field)
+stepped = (fn, tables=<-) => tables |> aggregateWindow(every: step, fn: fn, createEmpty: false, timeSrc: "_start")
+"""
+"""InfluxDB sums up while it reads only where each sum asks for its own rows, and asks nothing else of them before."""
+
+BANDS = f"""{STEPPED}
+doubtful = (tables=<-) => tables |> filter(fn: (r) => r._value == suspect or r._value == fail)
 union(tables: [
-  points |> aggregateWindow(every: step, fn: min, createEmpty: false, timeSrc: "_start") |> said(of: "min"),
-  points |> aggregateWindow(every: step, fn: mean, createEmpty: false, timeSrc: "_start") |> said(of: "mean"),
-  points |> aggregateWindow(every: step, fn: max, createEmpty: false, timeSrc: "_start") |> said(of: "max"),
-  flags |> aggregateWindow(every: step, fn: max, createEmpty: false, timeSrc: "_start") |> said(of: "flag"),
+  said(field: "value") |> stepped(fn: min) |> set(key: "_field", value: "min"),
+  said(field: "value") |> stepped(fn: mean) |> set(key: "_field", value: "mean"),
+  said(field: "value") |> stepped(fn: max) |> set(key: "_field", value: "max"),
+  said(field: "flag") |> doubtful() |> stepped(fn: max) |> toFloat(),
 ])
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
 """
 
-SUMMED = """
-points = from(bucket: in_bucket)
+JOINED_WINDOWS = f"""{STEPPED}
+union(tables: [
+  said(field: "min") |> stepped(fn: min),
+  said(field: of_line) |> stepped(fn: mean),
+  said(field: "max") |> stepped(fn: max),
+])
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
+"""
+
+SUMMARIES = """
+from(bucket: in_bucket)
   |> range(start: from_time, stop: to_time)
   |> filter(fn: (r) => r.device == of_device and r.site == at_site and r._measurement == of_metric)
   |> filter(fn: (r) => r._field == "min" or r._field == of_line or r._field == "max")
 """
 
-WINDOWS = f"""{SUMMED}
-points |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
+WINDOWS = f"""{SUMMARIES}
+  |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
 """
 
-JOINED_WINDOWS = {
-    line: f"""{SUMMED}
-joined = (field, fn) => points
-  |> filter(fn: (r) => r._field == field)
-  |> group()
-  |> aggregateWindow(every: step, fn: fn, createEmpty: false, timeSrc: "_start")
-  |> map(fn: (r) => ({{_time: r._time, _value: r._value, _field: field}}))
-union(tables: [joined(field: "min", fn: min), joined(field: of_line, fn: {line}), joined(field: "max", fn: max)])
-"""
-    for line in ("mean", "median")
-}
-"""What the line goes through -> the question."""
-
-ROLLUPS = f"""{SUMMED}
-points
+ROLLUPS = f"""{SUMMARIES}
   |> filter(fn: (r) => r.period == of_period)
   |> keep(columns: ["_time", "_value", "_field", "_measurement", "device"])
 """
@@ -115,6 +109,10 @@ from(bucket: in_bucket)
   |> last()
   |> keep(columns: ["_time", "_value", "_field", "_measurement"])
 """
+
+
+MERGED = {"min": min, "max": max, "flag": max}
+"""A device that moved to another zone has two series, and a step in which both spoke."""
 
 
 @dataclass(frozen=True)
@@ -205,14 +203,15 @@ def windows(
     settings: Settings, site: str, device: str, metric: str, window: Window, size: timedelta, slide: timedelta,
     joined: timedelta, line: str,
 ) -> Course:  # fmt: skip
-    """A series' sliding windows of a `size`, or those that end within `joined` as one; `mean` is what `line` says.
+    """A series' sliding windows of a `size`; `line`, mean or median, is what stands as their mean.
 
-    Each stands in the middle of its time. Raises ServiceUnavailable.
+    Those that end within `joined` are one: the least, the mean of theirs, the most. Each stands in the middle of its
+    time. Raises ServiceUnavailable.
     """
     of: dict[str, Any] = {"at_site": site, "of_device": device, "of_metric": metric, "of_line": line}
     until = Window(window.start, window.end + slide)
     if joined:
-        answer = _ask(settings, settings.influx.windows, JOINED_WINDOWS[line], until, step=joined, **of)
+        answer = _ask(settings, settings.influx.windows, JOINED_WINDOWS, until, step=joined, **of)
         return _summaries(answer, line, joined, -size / 2)
     answer = _ask(settings, settings.influx.windows, WINDOWS, until, **of)
     return _summaries(answer, line, slide, -(size + slide) / 2)
@@ -243,7 +242,8 @@ def _columns(
     for table in answer:
         micros = table["time"].cast(pa.int64()).to_pylist()
         for field, time, value in zip(table["_field"].to_pylist(), micros, table["value"].to_pylist(), strict=True):
-            fields[field][time] = value
+            known = fields[field]
+            known[time] = MERGED[field](known[time], value) if field in MERGED and time in known else value
     times = sorted(fields[leading])
     columns = {
         name: np.array([fields[name].get(time, other) for time in times], dtype=np.float64)

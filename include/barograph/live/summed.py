@@ -14,8 +14,6 @@ from barograph.windows import Window
 if TYPE_CHECKING:
     from barograph.influx.series import Course
 
-SHORT = timedelta(days=2)
-"""Longer stretches are made of rollups: of a week InfluxDB would have to go through 121,000 windows."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PERIODS = {"hour": "an hour", "day": "a day"}
 
@@ -47,9 +45,9 @@ class Drawn:
 
 
 def drawn(settings: Settings, window: Window, pixels: int, cadence: float, at: datetime) -> Drawn:
-    """Windows where InfluxDB still has them and they are not too many, else hours, else days: at most one a pixel."""
+    """Windows where InfluxDB still has them, else hours, else days: at most one a pixel."""
     kept = at - timedelta(days=settings.influx.windows_days)
-    if window.start < kept - timedelta(minutes=1) or window.length > SHORT:
+    if window.start < kept:
         hours = "hour" in settings.windows.rollups and window.length / HOUR <= pixels
         return Drawn("hour", HOUR, HOUR) if hours else Drawn("day", DAY, DAY)
     seconds = window.length.total_seconds()

@@ -173,16 +173,16 @@ def test_windows_are_drawn_where_they_are_asked_for(shop, monkeypatch: pytest.Mo
     monkeypatch.setattr(summed, "course", lambda _, *what: asked.append(what) or hours(3, 4))
     client, key = shop(a_place(NOON, "a")), device_id("demo", "a")
 
-    chart = client.get(f"/devices/{key}/chart?metric=temperature&last=7d&view=windows&line=median").text
-    page = client.get(f"/devices/{key}?last=7d&view=windows&line=median").text.replace("&amp;", "&")
+    chart = client.get(f"/devices/{key}/chart?metric=temperature&last=30d&view=windows&line=median").text
+    page = client.get(f"/devices/{key}?last=30d&view=windows&line=median").text.replace("&amp;", "&")
 
     [(site, device, metric, _, how, line)] = asked
     assert ("demo", "a", "temperature", "hour", "median") == (site, device, metric, how.period, line)
     assert "Each step is an hour" in chart
     assert "line: median" in chart
-    assert "last=7d&view=windows&line=median&metric=temperature" in page
+    assert "last=30d&view=windows&line=median&metric=temperature" in page
     assert "?view=windows&line=median&last=1h" in page, "another time of the same"
-    assert f'href="/devices/{key}?last=7d"' in page, "back to the readings"
+    assert f'href="/devices/{key}?last=30d"' in page, "back to the readings"
 
 
 def hours(*values: float) -> Course:

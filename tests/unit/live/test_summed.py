@@ -28,14 +28,15 @@ def how(
         (1, 800, ("window", 60, 5, 0)),
         (1, 400, ("window", 60, 5, 18)),
         (24, 800, ("window", 60, 5, 216)),
-        (24 * 7, 800, ("hour", 3600, 3600, 0)),
+        (24 * 7, 800, ("window", 60, 5, 1512)),
+        (24 * 8, 800, ("hour", 3600, 3600, 0)),
         (24 * 30, 800, ("hour", 3600, 3600, 0)),
         (24 * 30, 300, ("day", 86_400, 86_400, 0)),
         (24 * 400, 2400, ("day", 86_400, 86_400, 0)),
     ],
 )
 def test_there_are_never_more_steps_than_pixels(hours: int, pixels: int, chosen: tuple[Any, ...]):
-    """720 windows of an hour fit into 800 pixels, those of a day go together; a week is its hours, a year its days."""
+    """720 windows of an hour fit into 800 pixels, those of a day go together; a month is its hours, a year its days."""
     assert chosen == how(hours, pixels)
 
 
@@ -50,4 +51,4 @@ def test_a_slow_device_has_windows_as_its_cadence_allows():
 
 
 def test_where_no_hours_are_made_there_are_days():
-    assert "day" == how(24 * 7, rollups=["day"])[0]
+    assert "day" == how(24 * 8, rollups=["day"])[0]
