@@ -35,7 +35,16 @@ def dags(home: Path) -> DagBag:
 
 def test_every_dag_imports(dags):
     assert dags.import_errors == {}
-    assert sorted(dags.dags) == ["backtest", "backup", "compaction", "daily", "ingest", "maintenance", "monthly", "weekly"]
+    assert sorted(dags.dags) == [
+        "backtest",
+        "backup",
+        "compaction",
+        "daily",
+        "ingest",
+        "maintenance",
+        "monthly",
+        "weekly",
+    ]
 
 
 def test_every_dag_has_its_steps_in_order(dags):
