@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from barograph.state.ledger import Batch
 from barograph.state.tables import alarms
-from barograph.transforms.identities import SharedId
+
+if TYPE_CHECKING:
+    from barograph.transforms.identities import SharedId
 
 GAP = "kafka-gap"
 """The rule of alarms about messages that Kafka lost before they were read."""
