@@ -31,6 +31,7 @@ from barograph.collector.simulation.script import Act
 from barograph.readings import Frame, decoded
 from barograph.registry import Device, Point, Site
 from barograph.rules.book import Rules
+from barograph.rules.history import RECENT
 from barograph.rules.readings import Judged
 from barograph.rules.watches import Watches
 from barograph.transforms import cleaning
@@ -119,7 +120,8 @@ class Batches(Chronicle):
             since = microseconds(changed)
             self.record = [each for each in self.record if each.time < since]
             self.record += _judged(_since(cleaning.judged(around, self._places), changed))
-        settled = min([*earliest.values(), microseconds(horizon - reach.ahead)])
+        recent = [since for since in earliest.values() if since >= microseconds(horizon) - RECENT]
+        settled = min(recent, default=microseconds(horizon - reach.ahead))
         self.fold(earliest, microseconds(horizon), settled=settled)
         for told in self.standing:
             self.notes.known.setdefault((told.rule, told.device, told.transition, told.time), horizon)
