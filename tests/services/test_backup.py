@@ -26,8 +26,8 @@ from barograph.backups.store import STAGING, alone
 from barograph.collector import health, status_path
 from barograph.errors import BackupError, SettingsError
 from barograph.settings import BackupSettings, Settings
-from barograph.state.engine import connect, url, writer_lock
-from barograph.state.tables import backups, metadata, reports
+from barograph.state.engine import connect, migrate, url, writer_lock
+from barograph.state.tables import backups, reports
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DATABASES = {"airflow": "backup_test_airflow", "barograph": "backup_test_barograph"}
@@ -88,8 +88,8 @@ def shop(servers: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sho
 
 
 def fill(settings: Settings) -> None:
+    migrate(settings)
     engine = connect(settings)
-    metadata.create_all(engine)
     report = {"site": "demo", "day": "2026-11-21", "revision": 1, "fingerprint": "f", "inputs": {}, "folder": "demo"}
     with engine.begin() as connection:
         connection.execute(insert(reports).values(**report, made=NOON))

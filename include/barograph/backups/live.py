@@ -27,7 +27,7 @@ from barograph.collector import health, status_path
 from barograph.errors import BackupError, WriterBusy
 from barograph.settings import Settings
 from barograph.state import system_alarms
-from barograph.state.engine import connect, writer_lock
+from barograph.state.engine import apart, connect, writer_lock
 
 log = structlog.get_logger()
 
@@ -97,7 +97,8 @@ def _note(settings: Settings, restored: RestoreSummary, now: datetime) -> None:
     """Say in the restored database that it is one."""
     why = f"The database was restored from the backup {restored.snapshot[:8]}."
     try:
-        with connect(settings).begin() as connection:
+        # Both connections of the pool hold locks here.
+        with apart(connect(settings)).begin() as connection:
             system_alarms.record_restored(connection, now, restored.taken, why)
     except SQLAlchemyError as error:
         # Its tables may be those of an older version; it is restored all the same.
