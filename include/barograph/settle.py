@@ -21,9 +21,11 @@ from barograph import spark as edge
 from barograph.archive import DUPLICATE_REACH, Archive
 from barograph.errors import LedgerError
 from barograph.influx import lines, view
+from barograph.influx.bare import KEYS
 from barograph.influx.load import load, register
+from barograph.ingest import annotate
 from barograph.ingest.drain import WRITER
-from barograph.ingest.refine import kept_since, places_of, refined
+from barograph.ingest.refine import forget_statistics, kept_since, places_of, refined
 from barograph.registry import Site
 from barograph.settings import Settings
 from barograph.state import resettled, stale
@@ -196,6 +198,7 @@ def _load(
     if any(mark.why == stale.REGISTRY for mark in marks):
         # Another zone, another cadence: points of before would stay beside those of now.
         view.remove_day(settings, site.site, window)
+        annotate.rebuild(settings, connect(settings), site.site, window)
     newest = Ledger(connect(settings), WRITER).latest()
     points = {
         settings.influx.readings: lines.reading_lines(tables["refined"]),
@@ -204,4 +207,7 @@ def _load(
     if newest and window.end > kept_since(settings, newest):
         kept = tables["windows"].where(F.col("end") > F.lit(kept_since(settings, newest)))
         points[settings.influx.windows] = lines.window_lines(kept)
+    if marks:
+        forget_statistics(settings, settings.influx.rollups, tables["rollups"], "start", (*KEYS, "period"))
+        forget_statistics(settings, settings.influx.windows, tables["windows"], "end")
     load(settings, points, since=window.start)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import pyarrow as pa
 import pytest
 from influxdb_client import InfluxDBClient
 from tests.services.river import NOW, opened
@@ -17,7 +18,8 @@ from tests.services.test_settle import DAY, a_day
 
 from barograph import spark as edge
 from barograph.history import prove, rebuild
-from barograph.influx import around, lines, points, view
+from barograph.influx import around, bare, lines, points, view
+from barograph.influx.clients import client_of
 from barograph.influx.delivery import deliver
 from barograph.influx.sink import posting
 from barograph.ingest.refine import kept_since
@@ -91,6 +93,43 @@ def test_every_name_that_may_be_kept_comes_back_as_it_was(services, own_influx):
 
     assert [] == refused
     assert sorted(rows) == sorted(found(client, bucket))
+
+
+def test_a_point_of_any_name_can_be_deleted_and_no_other(services):
+    """What has no mean any more goes; the point of the same window that has one still stays."""
+    settings, site = services.settings, f"t{uuid4().hex[:8]}"
+    devices = [name for name in names() if allowed(DEVICE, name)][:200]
+    at = int(NOW.timestamp() * 1e6)
+    tags = [name.translate({ord(each): f"\\{each}" for each in ",= "}) for name in devices]
+    said = [f"temperature,device={tag},site={site},zone={zone} mean=4 {at}" for tag in tags for zone in ("a", "b")]
+    with client_of(settings, "influx_loader") as loader:
+        posting(loader, settings.influx.windows, 0)(said)
+    rows = [{"metric": "temperature", "device": device, "zone": "a", "time": NOW} for device in devices]
+
+    gone = bare.forget(settings, settings.influx.windows, site, pa.Table.from_pylist(rows))
+
+    left = view.shown(settings, settings.influx.windows, "mean", site, Window(NOW, NOW + timedelta(seconds=1)))
+    assert len(devices) == gone
+    assert {("temperature", device, "b") for device in devices} == left.keys()
+
+
+def test_a_window_of_which_nothing_is_good_any_more_shows_no_statistics(services):
+    """The last reading of a batch was good until the next showed that it is a spike."""
+    with opened(services.settings) as river:
+        path = river.settings.sites_folder / river.name / "site.yaml"
+        path.write_text(path.read_text().replace("cadence: 30", "cadence: 60").replace(", rate: off, spike: off", ""))
+        values = [4.0 + n % 2 / 10 for n in range(20)]
+        values[14] = 8.4
+        frames = [river.frame(1200 - 60 * n, value, seq=n) for n, value in enumerate(values)]
+        river.send(frames[:15])
+        river.ingest("first")
+        assert 8.4 == max(point["mean"] for point in river.points("windows"))
+        river.send(frames[15:])
+
+        river.ingest("second")
+
+        bad = [point for point in river.points("windows") if not point["good"]]
+        assert [(1, 1, None, None)] == [(each["count"], each["suspect"], each["mean"], each["max"]) for each in bad]
 
 
 @pytest.mark.parametrize("level", [0, 1])

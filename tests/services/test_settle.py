@@ -95,6 +95,46 @@ def test_settling_again_changes_nothing(river):
     assert files == contents(again.folder)
 
 
+@pytest.fixture(scope="module")
+def never_killed(services):
+    with opened(services.settings) as river:
+        river.send(*a_day(river))
+        river.ingest()
+        settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
+        return settled(river)
+
+
+def settled(river):
+    """The tables and points of the day; rivers differ in their names, and in nothing else."""
+    days = [{**row, "inputs": "a hash of the name too"} for row in derived(river, "days")["days"]]
+    told = derived(river, "refined", "windows", "rollups"), days, river.points("readings"), river.points("rollups")
+    return str(told).replace(river.name, "river")
+
+
+@pytest.mark.parametrize("before", ["_balanced", "_load", "_written", "_another"])
+def test_a_settlement_that_is_killed_anywhere_ends_as_one_that_was_not(river, never_killed, monkeypatch, before):
+    """Before anything is written, beside the tables, before they are counted, before the sums say that it is whole."""
+    site = choose_site(river.settings.sites_folder, None)
+    river.send(*a_day(river))
+    river.ingest()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(f"barograph.settle.{before}", killed)
+        settle(river.settings, site, DAY)
+    assert [] == derived(river, "days")["days"], "a day that stands there is whole"
+
+    settle(river.settings, site, DAY)
+
+    assert never_killed == settled(river)
+
+
+def killed(*_, **__):
+    raise Killed
+
+
+class Killed(Exception):
+    pass
+
+
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -150,10 +190,20 @@ def test_late_data_makes_a_new_revision(river):
 
 
 def test_a_changed_registry_makes_its_days_anew_and_leaves_nothing_of_before(river):
-    """The fridge stood at the door, and the registry said at the wall: the mended day has no point at the wall."""
+    """The fridge stood at the door, and the registry said at the wall: the mended day has no point at the wall.
+
+    The alarm of that day is still shown beside its readings.
+    """
     places = river.settings.sites_folder / river.name / "site.yaml"
-    river.send(*a_day(river))
+    early = Window.local_day(DAY, "Europe/Berlin").start + timedelta(hours=5, minutes=30)
+    warm = [
+        river.frame(0, 9.5, seq=900 + n, time=(early + timedelta(seconds=30 * n)).isoformat(), historical=True)
+        for n in range(4)
+    ]
+    river.send(*a_day(river), warm)
     river.ingest()
+    alarms = river.points("readings", "alarm")
+    assert {"opened", "cleared"} == {point["transition"] for point in alarms}
     settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
     assert (river.name, DAY) not in mark_changed(river.settings)
     places.write_text(places.read_text().replace("zone: wall", "zone: door"))
@@ -162,6 +212,7 @@ def test_a_changed_registry_makes_its_days_anew_and_leaves_nothing_of_before(riv
     settle(river.settings, choose_site(river.settings.sites_folder, None), DAY)
 
     assert (DAY, stale.REGISTRY, True) in why_stale(river)
+    assert alarms == river.points("readings", "alarm")
     assert {"door"} == {point["zone"] for bucket in ("readings", "rollups") for point in river.points(bucket)}
     assert (river.name, DAY) not in mark_changed(river.settings)
 

@@ -6,7 +6,7 @@ from barograph import registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.ingest.drain import WRITER
-from barograph.ingest.refine import load, places_of, refine
+from barograph.ingest.refine import load, looked_at, places_of, refine
 from barograph.settings import Settings
 from barograph.state.engine import connect
 from barograph.state.ledger import Ledger
@@ -24,5 +24,6 @@ def refine_again(settings: Settings, window: Window) -> int:
         edge.session(settings, "history") as spark,
         refine(spark, archive, places, [window]) as (readings, windows),
     ):
-        load(spark, settings, newest, [window], readings, windows)
-        return int(readings.count())
+        rows, uncounted = looked_at(readings, newest, places.summing)
+        load(spark, settings, newest, [window], readings, windows, uncounted)
+        return rows

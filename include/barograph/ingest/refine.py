@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from barograph.archive import DUPLICATE_REACH, Archive, inside
-from barograph.influx import lines
+from barograph.influx import bare, lines
 from barograph.influx.load import load as load_lines
 from barograph.influx.load import register
 from barograph.registry import Site
@@ -23,6 +24,8 @@ from barograph.transforms import cleaning, windowing
 from barograph.transforms.places import Places
 from barograph.transforms.summing import Summing
 from barograph.windows import Window, merged
+
+TICK = timedelta(microseconds=1)
 
 
 def places_of(settings: Settings, sites: Sequence[Site]) -> Places:
@@ -85,6 +88,14 @@ def refine(
         near.unpersist()
 
 
+def looked_at(readings: DataFrame, batch: Batch, summing: Summing) -> tuple[int, Window | None]:
+    """How many readings, and from which to which there are some of earlier batches that no statistic counts."""
+    uncounted = F.when((F.col("batch") < batch.batch) & ~F.col("flag").isin(*summing.flags), F.col("time"))
+    sums = F.count("*").alias("rows"), F.min(uncounted).alias("first"), F.max(uncounted).alias("last")
+    [row] = readings.agg(*sums).toArrow().to_pylist()
+    return row["rows"], None if row["first"] is None else Window(row["first"], row["last"] + TICK)
+
+
 def load(
     spark: SparkSession,
     settings: Settings,
@@ -92,10 +103,16 @@ def load(
     touched: Sequence[Window],
     readings: DataFrame,
     windows: DataFrame,
+    uncounted: Window | None,
 ) -> None:
-    """Write readings and windows of touched ranges to InfluxDB, as points that overwrite what they were before."""
+    """Write readings and windows of touched ranges to InfluxDB, as points that overwrite what they were before.
+
+    `uncounted`: see `looked_at`. Windows there may have had statistics, and have none now.
+    """
     register(spark)
     kept = windows.where(F.col("end") > F.lit(kept_since(settings, batch)))
+    if uncounted:
+        forget_statistics(settings, settings.influx.windows, kept.where(inside([uncounted], "start", "end")), "end")
     load_lines(
         settings,
         {
@@ -104,6 +121,15 @@ def load(
         },
         since=min(window.start for window in touched),
     )
+
+
+def forget_statistics(
+    settings: Settings, bucket: str, rows: DataFrame, time: str, keys: Sequence[str] = bare.KEYS
+) -> None:
+    """Delete the points of windows or rollups of which nothing is good any more: what is written next says less."""
+    without = rows.where(F.col("mean").isNull()).select("site", *keys, F.col(time).alias("time")).toArrow()
+    for site in without["site"].unique().to_pylist():
+        bare.forget(settings, bucket, site, without.filter(pc.field("site") == site), keys)
 
 
 def kept_since(settings: Settings, batch: Batch) -> datetime:

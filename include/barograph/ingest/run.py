@@ -24,7 +24,7 @@ from barograph.ingest.fast import provisional_alarms
 from barograph.ingest.identify import identify
 from barograph.ingest.judge import judge
 from barograph.ingest.operations import operations
-from barograph.ingest.refine import changed, live, load, places_of, refine
+from barograph.ingest.refine import changed, live, load, looked_at, places_of, refine
 from barograph.ingest.rules import watches
 from barograph.rules.watches import Watches
 from barograph.settings import Settings
@@ -99,9 +99,10 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
     if touched:
         with refine(work.spark, work.archive, work.places, touched) as (readings, windows):
             with _step(work, batch, steps, "refine") as facts:
-                facts.update(ranges=len(touched), readings=readings.count())
+                rows, uncounted = looked_at(readings, batch, work.places.summing)
+                facts.update(ranges=len(touched), readings=rows)
             with _step(work, batch, steps, "load"):
-                load(work.spark, work.settings, batch, touched, readings, windows)
+                load(work.spark, work.settings, batch, touched, readings, windows, uncounted)
     fast = provisional_alarms(work.settings, work.ledger, batch, work.rules)
     with _step(work, batch, steps, "judge") as facts:
         facts.update({f"fast_{name}": count for name, count in fast.items()})

@@ -28,7 +28,7 @@ from barograph.archive import Archive, inside
 from barograph.errors import FrameError
 from barograph.ingest.drain import check_balance, reach_of
 from barograph.ingest.late import days_behind
-from barograph.ingest.refine import changed, load, places_of, refine
+from barograph.ingest.refine import changed, load, looked_at, places_of, refine
 from barograph.rejects.decoding import listeners, messages
 from barograph.rejects.shelf import Choice, Reject, rejects, with_bytes
 from barograph.schemas import RECORD
@@ -136,7 +136,8 @@ class _Work:
         touched = changed(places, batch.touched or [])
         if touched:
             with refine(self.spark, self.archive, places, touched) as (readings, windows):
-                load(self.spark, self.settings, batch, touched, readings, windows)
+                _, uncounted = looked_at(readings, batch, places.summing)
+                load(self.spark, self.settings, batch, touched, readings, windows, uncounted)
         counts = batch.counts or {}
         days = sorted(days_behind(self.archive, places, batch.batch, batch.horizon))
         stale.mark(self.engine, days, stale.LATE, batch.batch)
