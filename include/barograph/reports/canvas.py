@@ -268,8 +268,10 @@ def _svg(figure: Figure) -> bytes:
 def titled(figure: Figure, title: str, beside: str = "") -> None:
     """What it shows, bold at the left; of what, quiet at the right."""
     top = 1 - 0.165 / figure.get_figheight()
-    figure.text(0.0, top, plain(title, 38), fontsize=10, weight="bold", color=INK)
-    figure.text(0.99, top, plain(beside, 40 - min(20, len(title) // 2)), fontsize=8.5, color=QUIET, ha="right")
+    long = len(title) > 38
+    room = 14 if long else 40 - min(20, len(title) // 2)
+    figure.text(0.0, top, plain(title, 44 if long else 38), fontsize=8.5 if long else 10, weight="bold", color=INK)
+    figure.text(0.99, top, plain(beside, room), fontsize=8.5, color=QUIET, ha="right")
 
 
 def scaled(axes: Axes, low: float, high: float) -> None:

@@ -31,6 +31,9 @@ COLUMNS = 420
 NAMED = 3
 """Alarms of a chart whose worst value is written on it: the longest."""
 
+APART = 0.16
+"""Of a chart's width, so that such values can be read beside each other."""
+
 MOST_GAPS = 300
 """More bands than this on one chart cannot be told apart."""
 
@@ -51,12 +54,10 @@ def line(view: View) -> Figure:
         least = (window.length / timedelta(hours=1)) / 600
         axes.plot([start, max(end, start + least)], [1, 1], color=ALARM, linewidth=4, solid_capstyle="butt",
                   transform=axes.get_xaxis_transform(), clip_on=False)  # fmt: skip
-    for alarm in sorted(view.alarms, key=lambda alarm: alarm.span(window).length)[-NAMED:]:
-        if alarm.value is not None:
-            middle = sum(hours_of(alarm.span(window), window)) / 2
-            axes.text(middle, 0.97, quantity(alarm.value, series.metric), color=ALARM, fontsize=7.5, ha="center",
-                      va="top", transform=axes.get_xaxis_transform(), gid="worst",
-                      bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6})  # fmt: skip
+    for middle, value in _worst(view):
+        axes.text(middle, 0.97, quantity(value, series.metric), color=ALARM, fontsize=7.5, ha="center",
+                  va="top", transform=axes.get_xaxis_transform(), gid="worst",
+                  bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6})  # fmt: skip
     usable = series.usable
     times, values = thinned(series.times[usable], series.values[usable], series.breaks or GAP * series.cadence, window)
     steps = "steps-post" if series.binary else "default"
@@ -69,6 +70,18 @@ def line(view: View) -> Figure:
         nothing = say("No usable readings") if len(series.times) else say("No readings")
         axes.text(0.5, 0.5, nothing, color=QUIET, ha="center", va="center", transform=axes.transAxes)
     return figure
+
+
+def _worst(view: View) -> list[tuple[float, float]]:
+    """(hour, value) of the longest alarms, without those that would lie upon a longer one's."""
+    window = view.window
+    room = APART * (window.length / timedelta(hours=1))
+    said: list[tuple[float, float]] = []
+    for alarm in sorted(view.alarms, key=lambda alarm: alarm.span(window).length, reverse=True):
+        middle = sum(hours_of(alarm.span(window), window)) / 2
+        if alarm.value is not None and all(abs(middle - other) >= room for other, _ in said):
+            said.append((middle, alarm.value))
+    return said[:NAMED]
 
 
 def thinned(times: Micros, values: Values, breaks: float, window: Window) -> tuple[Values, Values]:

@@ -19,7 +19,7 @@ from barograph.reports.periods import Period, Scope
 from barograph.reports.words import Voice
 from barograph.windows import EPOCH, Window, iso, merged
 
-LAYOUT = 2
+LAYOUT = 3
 """Raise it when the same data gives another page: the next run of a day is then its next revision."""
 
 GAP = 3

@@ -78,11 +78,20 @@ def _headline(data: ReportData, verdict: Verdict, alarms: list[Finding], silence
         return say("All fine")
     if verdict == "incomplete":
         if len(silences) == 1:
-            return say("No alarms, but {finding}", finding=silences[0].short)
+            return say("No alarms, but {finding}", finding=_goes_on(silences[0].short, say("All devices")))
         return say("No alarms, but not everything was seen")
+    worst = f"{alarms[0].where} {alarms[0].what.partition(':')[0]}"
     if len(alarms) == 1:
-        return f"{alarms[0].where} {alarms[0].what.partition(':')[0]}"
-    return say("{count} places had alarms; the worst: {where}", count=len(alarms), where=alarms[0].where)
+        return worst
+    places = len({alarm.where for alarm in alarms})
+    if places == 1:
+        return say("{finding}, and had other alarms", finding=worst)
+    return say("{count} devices had alarms; the worst: {where}", count=places, where=alarms[0].where)
+
+
+def _goes_on(finding: str, begins: str) -> str:
+    """Within a sentence; what people call their devices stays as it is."""
+    return begins[:1].lower() + finding[1:] if finding.startswith(begins) else finding
 
 
 def _alarms(data: ReportData) -> Iterator[Finding]:

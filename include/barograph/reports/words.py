@@ -123,7 +123,11 @@ class Voice:
         return f"{local:%H:%M}{f' {local:%Z}' if self.clocks_change else ''}"
 
     def span(self, window: Window) -> str:
-        return f"{self.clock(window.start)}{EN_DASH}{self.clock(window.end)}"
+        """A date that both ends have is said once."""
+        start, end = self.clock(window.start), self.clock(window.end)
+        date, _, time = end.rpartition(" ")
+        once = self.period.kind != "day" and start.startswith(f"{date} ")
+        return f"{start}{EN_DASH}{time if once else end}"
 
     @property
     def window(self) -> Window:

@@ -113,6 +113,17 @@ def test_the_worst_value_of_an_alarm_stands_on_it(tmp_path):
     assert ("12.5\N{NARROW NO-BREAK SPACE}°C", 3.5) == (text.get_text(), text.get_position()[0])
 
 
+def test_worst_values_do_not_lie_upon_each_other(tmp_path):
+    """Two alarms an hour apart: the longer one's is written, and one at noon beside it."""
+    rows = readings("fridge-1", "temperature", WINDOW, lambda t: 12.5 if t < at(4) else 9.5, 60)
+    alarms = [an_alarm(at(2), at(3)), an_alarm(at(3.5), at(5.5)), an_alarm(at(12), at(12.5))]
+    data = gathered(tmp_path, rows, alarms=alarms)
+
+    said = [text for text in drawn(data, data.alarms).axes[0].texts if text.get_gid() == "worst"]
+
+    assert [4.5, 12.25] == [text.get_position()[0] for text in said]
+
+
 def test_bad_readings_are_marks_and_do_not_stretch_the_chart(tmp_path):
     """A sensor that says -127 for a minute must not flatten the day."""
     rows = readings("fridge-1", "temperature", WINDOW, a_curve(4), 60)
