@@ -1,5 +1,6 @@
 """The report on a real PostgreSQL: alarms come from SQL, revisions are kept there, one copy publishes at a time."""
 
+import email
 import json
 import threading
 from contextlib import suppress
@@ -8,13 +9,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DatabaseError
+from tests.services.test_notify import mailbox
 from typer.testing import CliRunner
 
 from barograph.cli import report as command
 from barograph.errors import ReportError, WriterBusy
+from barograph.notify.readers import readers
 from barograph.registry import Device, Point
 from barograph.reports.catalogue import SqlCatalogue
-from barograph.reports.publish import report
+from barograph.reports.delivery import deliver
+from barograph.reports.periods import Period
+from barograph.reports.publish import find, report
+from barograph.settings import MailSettings
 from barograph.state import deliveries, signoffs, tables
 from barograph.state.engine import connect, writer_lock
 from barograph.state.tables import alarms, reports
@@ -182,3 +188,32 @@ def test_what_was_delivered_is_noted_once_for_each_recipient(settings):
     finally:
         with engine.begin() as connection:
             connection.execute(delete(tables.report_deliveries))
+
+
+def test_a_week_comes_by_mail_to_the_contact_who_wants_weeks_once(settings, tmp_path):
+    """Through a real SMTP server, by the step's own path: contacts.yaml, the note in SQL, the mail with its paper."""
+    shop = settings.sites_folder / "report-test"
+    shop.mkdir(parents=True)
+    (shop / "site.yaml").write_text("site: report-test\nname: Report test\ntimezone: Europe/Berlin\n")
+    (shop / "contacts.yaml").write_text(
+        "contacts:\n"
+        "  - contact: owner\n"
+        "    channels: [{channel: mail, kind: mail, to: [owner@shop.example]}]\n"
+        "    reports: {weekly: always}\n"
+    )
+    settle(settings)
+    with mailbox(tmp_path / "mails") as smtp:
+        mail = MailSettings(host="127.0.0.1", port=smtp, security="none", sender="Shop <shop@shop.example>")
+        settings = settings.model_copy(update={"mail": mail})
+        engine, kept = connect(settings), SqlCatalogue.of(settings)
+        for kind, expected in (("day", []), ("week", ["contact owner"]), ("week", [])):
+            made = report(settings, SITE, Period.of(kind, DAY), kept)
+            found = find(settings, made.site, made.day, key=made.key)
+            assert expected == deliver(settings, found, readers(settings), engine, WINDOW.end)
+        (letter,) = [email.message_from_bytes(path.read_bytes()) for path in (tmp_path / "mails").glob("*.eml")]
+
+    kinds = [part.get_content_type() for part in letter.walk()]
+    assert "report-test-week-2026-W25-r1.pdf" in [part.get_filename() for part in letter.walk()]
+    assert (1, 2) == (kinds.count("application/pdf"), kinds.count("image/png"))
+    with engine.begin() as connection:
+        connection.execute(delete(tables.report_deliveries))
