@@ -10,7 +10,7 @@ When red  docs/runbook.md#ingest
 from airflow.sdk import dag
 
 from barograph_airflow.about import about
-from barograph_airflow.assets import RECORD, SENSORS
+from barograph_airflow.assets import RECORD, SENSORS, VIEW
 from barograph_airflow.schedules import LIVE, NO_BACKFILL, at_most, every_interval, tagged
 from barograph_airflow.steps import step
 
@@ -24,7 +24,7 @@ from barograph_airflow.steps import step
     **tagged(LIVE),
 )
 def ingest():
-    step("ingest", inlets=[SENSORS], outlets=[RECORD], minutes=15)
+    step("ingest", inlets=[SENSORS], outlets=[RECORD, VIEW], minutes=15)
 
 
 ingest()

@@ -136,6 +136,8 @@ def _plan(name: str, site: Site | None, zones: dict[str, list[list[Place]]], wid
     laid = layout(site, tuple((zone, tuple(found[0].device for found in each)) for zone, each in zones.items()), width)
     inside = {zone: [_mark(laid, found) for found in each] for zone, each in zones.items()}
     rooms = [_room(name, zone, box, [mark.state for mark in inside.get(zone, ())]) for zone, box in laid.rooms.items()]
+    # A wall belongs to two rooms: it is to be seen where there is an alarm on one side.
+    rooms.sort(key=lambda room: room.state == "alarm")
     marks = [mark for each in inside.values() for mark in each]
     crowded = len(marks) > MOST
     shown = [mark for mark in marks if not crowded or mark.state != "fine"]

@@ -59,37 +59,44 @@ def layout(site: Site | None, zones: Zones, width: int) -> Layout:
 
 @lru_cache(maxsize=64)
 def _laid(plan: tuple[tuple[str, Room], ...], spots: tuple[tuple[str, Spot], ...], zones: Zones, width: int) -> Layout:
-    drawn, down, across, left, top = _drawn(dict(plan), width)
-    others = [(zone, len(devices)) for zone, devices in zones if zone not in drawn]
-    boxes = drawn | dict(_beneath(others, width, max((box.y + box.height + GAP for box in drawn.values()), default=1)))
-    hung = {device: ((spot.x - left) * across + 1, (spot.y - top) * down + 1) for device, spot in spots}
+    scale = _scale([room for _, room in plan], width)
+    boxes = {zone: scale.box(room) for zone, room in plan}
+    top = max((box.y + box.height + GAP for box in boxes.values()), default=1.0)
+    boxes |= dict(_beneath([(zone, len(devices)) for zone, devices in zones if zone not in boxes], width, top))
+    hung = {device: scale.place(spot) for device, spot in spots}
     marks: dict[str, tuple[float, float, str]] = {}
     for zone, devices in zones:
-        box = boxes[zone]
         rest = [device for device in devices if device not in hung]
-        places = {device: hung[device] for device in devices if device in hung} | dict(_rows(rest, box))
-        marks |= dict(_written(places, box))
-    height = max((box.y + box.height for box in boxes.values()), default=0)
-    used = max((box.x + box.width for box in boxes.values()), default=0)
+        places = {device: hung[device] for device in devices if device in hung} | dict(_rows(rest, boxes[zone]))
+        marks |= dict(_written(places, boxes[zone]))
+    used = max((box.x + box.width for box in boxes.values()), default=0.0)
+    height = max((box.y + box.height for box in boxes.values()), default=0.0)
     return Layout(math.ceil(used) + 1, math.ceil(height) + 1, boxes, marks)
 
 
-def _drawn(plan: dict[str, Room], width: int) -> tuple[dict[str, Box], float, float, float, float]:
-    """The plan's rooms; pixels a unit down and across; the plan's upper left corner."""
-    if not plan:
-        return {}, 1, 1, 0, 0
-    left, top = min(room.x for room in plan.values()), min(room.y for room in plan.values())
-    wide = max(room.x + room.width for room in plan.values()) - left
-    high = max(room.y + room.height for room in plan.values()) - top
+class Scale(NamedTuple):
+    """From the plan's unit to pixels: its upper left corner, and pixels a unit."""
+
+    left: float
+    top: float
+    across: float
+    down: float
+
+    def place(self, spot: Spot) -> tuple[float, float]:
+        return (spot.x - self.left) * self.across + 1, (spot.y - self.top) * self.down + 1
+
+    def box(self, room: Room) -> Box:
+        return Box(*self.place(room), room.width * self.across, room.height * self.down)
+
+
+def _scale(rooms: Sequence[Room], width: int) -> Scale:
+    if not rooms:
+        return Scale(0, 0, 1, 1)
+    left, top = min(room.x for room in rooms), min(room.y for room in rooms)
+    wide = max(room.x + room.width for room in rooms) - left
+    high = max(room.y + room.height for room in rooms) - top
     across = min((width - 2) / wide, WIDER * HIGHEST / high)
-    down = min(max(across, LEAST / high), HIGHER * across, max(across / WIDER, HIGHEST / high))
-    boxes = {
-        zone: Box(
-            (room.x - left) * across + 1, (room.y - top) * down + 1, room.width * across, room.height * down
-        )
-        for zone, room in plan.items()
-    }  # fmt: skip
-    return boxes, down, across, left, top
+    return Scale(left, top, across, min(max(across, LEAST / high), HIGHER * across, HIGHEST / high))
 
 
 def _beneath(zones: Sequence[tuple[str, int]], width: int, top: float) -> Iterator[tuple[str, Box]]:

@@ -236,6 +236,9 @@ def test_lineage_goes_from_the_sensors_to_the_backup(dags):
 
     assert {"sensors"} == read - written
     assert {"backups", "influxdb"} == written - read
+    assert {"ingest", "settle"} == {
+        task.task_id for task in tasks if "influxdb" in {each.name for each in task.outlets}
+    }
 
 
 def test_the_form_of_daily_says_the_sites_names(dags):

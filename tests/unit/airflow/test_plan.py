@@ -100,6 +100,14 @@ def test_a_mark_is_as_its_worst_measuring_point_and_says_all_of_them():
     assert ("alarm", "1 of 1") == (plan.rooms[0].state, plan.rooms[0].said)
 
 
+def test_the_wall_between_two_rooms_is_that_of_the_one_with_an_alarm():
+    alarm = a_place(NOON, "a", zone="a", state="alarm", alarm=OpenAlarm("major", "warm", NOON))
+
+    [plan] = plans_of([], [alarm, a_place(NOON, "b", zone="b")], 800)
+
+    assert ["b", "a"] == [room.zone for room in plan.rooms]
+
+
 def test_every_state_has_a_form_of_its_own():
     """Fine and silent share theirs: one is full, the other a broken ring."""
     assert 4 == len(set(SHAPES.values()))
