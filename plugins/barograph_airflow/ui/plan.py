@@ -14,7 +14,7 @@ from barograph.live.now import STATES, Place, Sites, State
 from barograph.registry import Site
 from barograph_airflow.links import device_id, opaque
 from barograph_airflow.ui import drawing
-from barograph_airflow.ui.live import Watch
+from barograph_airflow.ui.live import Seen, Watch
 from barograph_airflow.ui.now import WORDS
 from barograph_airflow.ui.pages import Pages, path
 from barograph_airflow.ui.rooms import Box, Layout, layout
@@ -80,8 +80,34 @@ class Plan:
     crowded: bool
 
 
+class Drawings:
+    """The plans of what was seen last, for each width that somebody looks in: visitors share them, as they share it."""
+
+    def __init__(self, sites: Sites) -> None:
+        self._sites = sites
+        self._kept: tuple[Seen | None, Sequence[Site], dict[int, list[Plan]]] = None, (), {}
+
+    def now(self, seen: Seen | None, width: int) -> list[Plan]:
+        sites = self._registered()
+        kept = self._kept
+        if kept[0] is not seen or kept[1] is not sites:
+            kept = self._kept = seen, sites, {}
+        plans = kept[2]
+        if width not in plans:
+            plans[width] = plans_of(sites, seen.snapshot.places if seen else (), width)
+        return plans[width]
+
+    def _registered(self) -> Sequence[Site]:
+        """None of them where a site.yaml has a mistake: everything is drawn in rows then."""
+        try:
+            return self._sites.now()
+        except BarographError:
+            return ()
+
+
 def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
     router = APIRouter()
+    drawings = Drawings(sites)
 
     @router.get("/now/plan", name="plan")
     def plan(request: Request) -> HTMLResponse:
@@ -96,7 +122,7 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
         pixels = min(max(width, WIDTHS[0]), WIDTHS[1]) // STEP * STEP
         places = seen.snapshot.places if seen else ()
         fresh = seen.since(since) if seen else []
-        plans = plans_of(_registered(sites), places, pixels)
+        plans = drawings.now(seen, pixels)
         crowded = any(each.crowded for each in plans)
         whole = pixels != drawn or (bool(fresh) and (crowded or len(fresh) == len(places)))
         devices = {(place.site, place.device) for place in fresh}
@@ -193,11 +219,3 @@ def _value(place: Place) -> str:
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _registered(sites: Sites) -> Sequence[Site]:
-    """None of them where a site.yaml has a mistake: everything is drawn in rows then."""
-    try:
-        return sites.now()
-    except BarographError:
-        return ()

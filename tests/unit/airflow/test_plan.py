@@ -197,6 +197,22 @@ def test_a_shop_without_measuring_points_says_what_to_do(opened: Any):
     assert "Connect a sensor" in client.get("/now/plan/news?since=0&width=800").text
 
 
+def test_a_room_that_moves_in_the_file_moves_on_the_page(tmp_path: Path, opened: Any):
+    """Though nothing new was measured: a plan is edited with the page open beside it."""
+    (tmp_path / "sites" / "demo").mkdir(parents=True)
+    file, room = tmp_path / "sites" / "demo" / "site.yaml", "site: demo\nname: Demo\nplan: {{wall: {}, hall: {}}}\n"
+    left, right = "{x: 0, y: 0, width: 4, height: 4}", "{x: 4, y: 0, width: 4, height: 4}"
+    file.write_text(room.format(left, right))
+    client = opened(lambda at: seen(at, a_place(NOON)))
+    before, same = (client.get("/now/plan/news?since=0&width=800").text for _ in range(2))
+
+    file.write_text(room.format(right, left) + "# turned\n")
+    after = client.get("/now/plan/news?since=0&width=800").text
+
+    assert before == same
+    assert before != after
+
+
 def test_a_site_file_with_a_mistake_takes_the_plan_and_not_the_page(tmp_path: Path, opened: Any):
     (tmp_path / "sites" / "demo").mkdir(parents=True)
     (tmp_path / "sites" / "demo" / "site.yaml").write_text("site: [")
