@@ -21,6 +21,7 @@ import tests.unit.airflow.conftest  # Airflow reads its environment when it is i
 import uvicorn
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.common.db.common import _get_session
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.models.dag import DagModel
 from fastapi import FastAPI
@@ -35,7 +36,7 @@ from barograph.live.now import OpenAlarm, Place
 from barograph.settings import Settings, load_settings
 from barograph.stack.health import Answer
 from barograph_airflow.links import device_id, page_id
-from barograph_airflow.ui import reports
+from barograph_airflow.ui import dags, reports
 from barograph_airflow.ui.app import create_app
 from barograph_airflow.ui.days import Days
 from barograph_airflow.ui.live import Watch
@@ -124,6 +125,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setattr("barograph.state.engine.connect", lambda _: None)
         patch.setattr(reports, "last_backfill", lambda *_: None)
         patch.setattr(reports, "state_of", lambda *_: "running")
+        facts = {"step": "report", "site": "demo", "day": "2026-11-20", "revision": 1, "headline": NAMES[1]}
+        patch.setattr(dags, "facts_of", lambda *_: [facts | {"batches": [9, 8]}])
+        patch.setattr(dags, "batches_of", lambda *_: a_flow(NOON).batches)
         patch.setattr(live, "course", a_course)
         patch.setattr(summed, "course", a_course)
         patch.setattr(live, "doubted", lambda *_: [Doubt(NOON, "temperature", "spike,rate")])
@@ -139,6 +143,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             settings, lambda: clock[0], Watch(lambda at: seen(at, *known), lambda: clock[0]),
             buttons, lambda at: a_health(at, *answers), a_flow,
         )  # type: ignore[arg-type]  # fmt: skip
+        pages.dependency_overrides[_get_session] = lambda: None
         whole = FastAPI()
         whole.mount("/barograph", pages)
         server = uvicorn.Server(uvicorn.Config(whole, port=0, log_level="warning", lifespan="off"))
@@ -195,6 +200,8 @@ PATHS = {
     "data": "/data",
     "health": "/health",
     "start": "/start",
+    "run": "/runs/daily/manual__1",
+    "backtests": "/backtests",
 }
 
 

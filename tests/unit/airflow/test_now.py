@@ -79,6 +79,18 @@ def test_of_a_thousand_devices_the_page_shows_what_is_not_fine(open_page):
     assert 80 == rows(client.get(f"/now?zone={zone[1]}").text)
 
 
+def test_of_ten_thousand_devices_there_is_still_a_page(open_page):
+    """Two hundred rows that are not fine, of 250 zones; the list of devices ends where it says so."""
+    client = open_page(a_shop(10_000, NOON))
+
+    now, devices = client.get("/now"), client.get("/devices")
+
+    assert 200 == rows(now.text)
+    assert "10,000 devices" in devices.text
+    assert "9,600 more: search for them" in devices.text
+    assert max(len(now.content), len(devices.content)) < 450_000
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_stands_there_as_text(open_page, name: str):
     page = open_page(seen(NOON, a_place(NOON, name, zone=name, label=name), names={"demo": name})).get("/now").text
