@@ -114,6 +114,22 @@ def test_silence_of_many_is_one_alarm_that_says_how_many(app: FastAPI, shop: Any
     assert ("open", "acknowledged", "cleared", "closed") == shop.asked[-1][0].states
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"replayed": True}, "found when rejects were replayed"),
+        ({"withdrawn": True, "replayed": True}, "withdrawn: replayed rejects showed otherwise"),
+        ({"withdrawn": True}, "withdrawn: late data showed otherwise"),
+    ],
+)
+def test_what_came_to_light_later_says_how(app: FastAPI, shop: Any, monkeypatch: pytest.MonkeyPatch, facts, said):
+    """Whoever looks at an alarm of last night asks why nobody was told."""
+    moments = [Moment(NOON, "opened", value=9.5, **facts)]
+    monkeypatch.setattr(page.alarm_lists, "history", lambda *_: moments)
+
+    assert said in visit(app, "viewer").get("/alarms/7").text
+
+
 def visit_of(shop: Any, viewer: Any, one: dict[str, Any]) -> str:
     shop.alarms = [one]
     return viewer.get("/alarms/7").text
