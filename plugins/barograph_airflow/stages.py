@@ -49,19 +49,13 @@ def days(settings: Settings, context: Any, sites: list[str]) -> list[LocalDay]:
 
 
 def periods(settings: Settings, context: Any, sites: list[str], kind: Kind) -> list[LocalDay]:
-    """The run's own week or month of each site; unless by hand, only of sites of which some day of it is settled.
-
-    A scheduled run also makes anew the one before, if that has a report: late data may have changed it.
-    """
+    """The run's own week or month of each site; unless by hand, only of sites of which some day of it is settled."""
     from barograph.archive import Archive
-    from barograph.reports.shelf import longer
 
-    own, how, archive = period_of(context, zone(), kind), context["dag_run"].run_type, Archive.of(settings)
-    found = [(name, own) for name in sites if how == "manual" or len(_settled(archive, name, own.first, own.last)) > 0]
-    if how == "scheduled":
-        published = {(report.site, report.key) for report in longer(settings)}
-        found += [(name, own.before) for name in sites if (name, own.before.key) in published]
-    return [{"site": name, "day": period.first.isoformat(), "period": kind} for name, period in found]
+    own, archive = period_of(context, zone(), kind), Archive.of(settings)
+    by_hand = context["dag_run"].run_type == "manual"
+    found = [name for name in sites if by_hand or len(_settled(archive, name, own.first, own.last)) > 0]
+    return [{"site": name, "day": own.first.isoformat(), "period": kind} for name in found]
 
 
 def settled(settings: Settings, context: Any, local: LocalDay, now: datetime) -> bool:
@@ -94,16 +88,31 @@ def settle(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
 
 
 def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
+    """Make a report and deliver it; after a day that was stale, also those of the weeks and months that it lies in.
+
+    These wait for the last of their stale days, and a backfill leaves them alone: each has one revision, not thirty.
+    """
     from barograph.notify.readers import readers
     from barograph.reports.delivery import deliver
     from barograph.reports.publish import find, report
+    from barograph.reports.shelf import around
+    from barograph.state import stale
     from barograph.state.engine import connect
 
-    made = report(settings, _site(settings, local["site"]), _period(local))
+    run, site, period = context["dag_run"], _site(settings, local["site"]), _period(local)
     # When it really runs: a backfill's reports of last year are no news, whatever its intervals say.
-    at = getattr(context["dag_run"], "start_date", None) or horizon_of(context)
-    published = find(settings, made.site, made.day, key=made.key)
-    took = deliver(settings, published, readers(settings), connect(settings), at)
+    at = getattr(run, "start_date", None) or horizon_of(context)
+    engine = connect(settings)
+    made = report(settings, site, period)
+    alone = period.kind != "day" or run.run_type == "backfill"
+    longer = [] if alone else around(settings, site.site, made.day, at.astimezone(ZoneInfo(site.timezone)).date())
+    waiting = {mark.day for mark in stale.marked(engine, site.site)} if longer else set()
+    for each in longer:
+        if made.changed and waiting.isdisjoint(each):
+            report(settings, site, each)
+    published = [find(settings, site.site, each.first, key=each.key) for each in (period, *longer)]
+    told = readers(settings)
+    took = [name for one in published for name in deliver(settings, one, told, engine, at)]
     return {
         "site": made.site,
         "day": made.day.isoformat(),
@@ -112,7 +121,7 @@ def report(settings: Settings, context: Any, local: LocalDay) -> dict[str, Any]:
         "changed": made.changed,
         "verdict": made.verdict,
         "headline": made.headline,
-        "delivered_to": took,
+        "delivered_to": list(dict.fromkeys(took)),
     }
 
 

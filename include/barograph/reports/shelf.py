@@ -124,6 +124,12 @@ def longer(settings: Settings) -> list[Published]:
     return sorted(found, key=lambda report: (-report.day.toordinal(), report.key, report.site))
 
 
+def around(settings: Settings, site: str, day: date, today: date) -> list[Period]:
+    """The weeks and months with a report of the site that a day lies in; those that are over."""
+    named = [Period.named(report.key) for report in longer(settings) if report.site == site]
+    return [each for each in named if each.kind != "year" and each.first <= day <= each.last < today]
+
+
 def revisions(folder: Path) -> list[int]:
     """The revisions that lie in the folder of a day, in order."""
     matches = (REVISION.fullmatch(path.name) for path in folder.glob("r*"))

@@ -51,7 +51,7 @@ def night(run_type: str, **params: Any) -> dict[str, Any]:
 def stale_days(monkeypatch: pytest.MonkeyPatch, *days: tuple[str, str]) -> None:
     marks = [stale.Stale(site, date.fromisoformat(day), stale.LATE, 7) for site, day in days]
     monkeypatch.setattr("barograph.state.engine.connect", lambda settings: None)
-    monkeypatch.setattr(stale, "marked", lambda engine: marks)
+    monkeypatch.setattr(stale, "marked", lambda engine, site=None: marks)
     monkeypatch.setattr("barograph.history.mark_changed", lambda settings: [])
 
 
@@ -114,13 +114,66 @@ def test_a_week_is_of_the_sites_that_had_one(monkeypatch: pytest.MonkeyPatch):
     assert [week("demo", "2026-06-15")] == periods.execute(monday("manual", day="2026-06-18", sites=["demo"]))
 
 
-def test_the_week_before_is_made_anew_where_it_has_a_report(monkeypatch: pytest.MonkeyPatch):
-    archived(monkeypatch, ("plant", "2026-11-17"), ("demo", "2026-11-17"))
-    published = [SimpleNamespace(site="plant", key="week-2026-W46")]
-    monkeypatch.setattr("barograph.reports.shelf.longer", lambda settings: published)
-    own = [week("demo", "2026-11-16"), week("plant", "2026-11-16")]
+@pytest.fixture
+def reported(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the reports that a step made; those of its week and its month are published."""
+    made: list[str] = []
 
-    assert [*own, week("plant", "2026-11-09")] == Periods(task_id="periods", kind="week").execute(monday("scheduled"))
+    def report(settings: Any, site: Any, period: Any) -> SimpleNamespace:
+        made.append(period.key)
+        day = {"site": site.site, "day": period.first, "key": period.key, "revision": 2}
+        return SimpleNamespace(**day, changed=True, verdict="fine", headline="All fine")
+
+    published = [SimpleNamespace(site=site, key=key) for site in ("demo", "moon") for key in LONGER]
+    monkeypatch.setattr("barograph.reports.shelf.longer", lambda settings: published)
+    monkeypatch.setattr("barograph.reports.publish.report", report)
+    monkeypatch.setattr("barograph.reports.publish.find", lambda settings, site, day, key: key)
+    monkeypatch.setattr("barograph.reports.delivery.deliver", lambda settings, found, *_: [f"to {found}"])
+    return made
+
+
+LONGER = ("year-2026", "month-2026-10", "week-2026-W43", "week-2026-W42")
+
+
+def publish(how: str, day: str = "2026-10-20", **more: str) -> dict[str, Any]:
+    run = SimpleNamespace(run_type=how, start_date=datetime(2026, 11, 22, 2, tzinfo=UTC))
+    return dict(steps.stages.report(steps.load_settings(), {"dag_run": run}, {"site": "demo", "day": day, **more}))
+
+
+def test_a_stale_day_makes_its_week_and_month_anew(monkeypatch: pytest.MonkeyPatch, reported: list[str]):
+    stale_days(monkeypatch)
+
+    told = publish("scheduled")
+
+    assert ["2026-10-20", "month-2026-10", "week-2026-W43"] == reported
+    assert ["to 2026-10-20", "to month-2026-10", "to week-2026-W43"] == told["delivered_to"]
+
+
+def test_they_wait_for_the_last_of_their_stale_days(monkeypatch: pytest.MonkeyPatch, reported: list[str]):
+    """Thirty late days are one more revision of their month."""
+    stale_days(monkeypatch, ("demo", "2026-10-02"))
+
+    publish("scheduled")
+
+    assert ["2026-10-20", "week-2026-W43"] == reported
+
+
+@pytest.mark.parametrize(
+    ("how", "local", "expected"),
+    [
+        ("backfill", {}, "2026-10-20"),
+        ("scheduled", {"day": "2026-11-21"}, "2026-11-21"),
+        ("scheduled", {"day": "2026-10-19", "period": "week"}, "week-2026-W43"),
+    ],
+)
+def test_other_runs_make_what_they_were_asked_for(
+    monkeypatch: pytest.MonkeyPatch, reported: list[str], how: str, local: dict[str, str], expected: str
+):
+    stale_days(monkeypatch)
+
+    publish(how, **local)
+
+    assert [expected] == reported
 
 
 def test_a_week_waits_for_its_sunday_on_monday_alone(monkeypatch: pytest.MonkeyPatch):
