@@ -45,6 +45,7 @@ def test_times_and_speeds_are_written_as_people_say_them(tmp_path):
         ("fault: noise", "fault: nois", r"day.yaml:13: faults.0: .*'nois'.*'stuck', .*'unplug'"),
         ("for: 30s", "for: 30 s", r"day.yaml:13: faults.0.for: must be a time such as 90, 90s, 5m, 2h or 1d"),
         ("at: 1m, for: 30s", "at: 1m, every: 30s", r"faults.0: `every` needs a `for`"),
+        ("kind: outdoor,", "kind: outdoor, fails: [{at: 1m, for: 5m}],", r"`fails` is of a fridge or a freezer"),
         (
             "port: wall, at",
             "port: well, at",

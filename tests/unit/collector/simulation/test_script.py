@@ -142,3 +142,15 @@ def test_a_spell_comes_again_and_ends():
     told = acts(prepared(SUMMED, length=30, faults=[{"fault": "silence", "at": 5, "for": 2, "every": 10}]))
 
     assert [5, 6, 15, 16, 25, 26] == [round((act.at - START).total_seconds()) for act in told if act.fate == "dropped"]
+
+
+def test_a_fridge_that_fails_is_warm_in_truth():
+    """No fault of a sensor: what it says is what is so, and it gets cold again."""
+    fails = [{"at": 120, "for": 600, "tau": 600}]
+    fridge = {"device": "fridge", "kind": "fridge", "metrics": ["temperature"], "cadence": 60, "fails": fails}
+
+    said = [act.facts() for act in acts(prepared(PLAIN, devices=[fridge], length=7200))]
+
+    warm = [each["values"]["temperature"] for each in said]
+    assert max(warm[:2]) < 8 < max(warm[8:13]) and max(warm[-10:]) < 8
+    assert not [each for each in said if "measured" in each or "faults" in each]
