@@ -151,7 +151,7 @@ class IngestSettings(Section):
     default_cadence: float = 10.0
     """Seconds between frames of a device that is not registered."""
     historical_after: float = 3600.0
-    """An alarm event this many seconds older than its batch's horizon is history: recorded, nobody is notified."""
+    """An alarm found so many seconds after it opened is history, unless it is open still: nobody is notified."""
 
 
 class WindowSettings(Section):

@@ -119,6 +119,26 @@ def test_an_alarm_carries_its_rule_and_how_bad_it_became(river):
     ]
 
 
+def test_what_is_open_still_is_no_history_however_late_it_was_found(river):
+    """`ingest` stood still for hours: a fridge that has been warm since is the first thing that somebody must hear.
+
+    Not while its readings are still being read from the beginning, and not if it is cold by now.
+    """
+    judgement = Judgement(river, WARM, {**GONE, "devices": ["fridge-3"]})
+    hours = 3 * 3600
+    warm, over = said(*[9.0] * 361, every=30), said(*[9.0] * 30, *[4.0] * 331, every=30, device="fridge-2")
+    gone = said(4.0, device="fridge-3")
+
+    judgement.batch([*warm[:20], *over[:20], *gone], hours + 30)
+    before = set(judgement.alarms("device, historical, state"))
+    [(seen,)] = river.sql("select max(change) from alarms")
+    judgement.batch([*warm[20:], *over[20:]], hours + 60)
+
+    assert {("fridge-1", True, "open"), ("fridge-2", True, "open"), ("fridge-3", False, "open")} == before
+    after = set(judgement.alarms(f"device, historical, state, change > {seen}"))
+    assert {("fridge-1", False, "open", True), ("fridge-2", True, "cleared", True)} < after
+
+
 def test_a_thousand_silences_behind_one_port_are_one_alarm(river):
     """One cable is out: one alarm, and all others stand under it until it is in again."""
     judgement = Judgement(river, GONE)
@@ -176,6 +196,24 @@ def test_both_lanes_find_one_alarm(river):
     judgement.batch(said(4, 9, 9, 9, 9), 130)
 
     assert [(1, "open", False, moment(at(90)))] == judgement.alarms("alarm, state, provisional, opened")
+
+
+def test_what_came_and_went_while_kafka_was_down_is_history(river):
+    """The collector hands over what it found for hours; what is open still is told, what is long over is not."""
+    judgement = Judgement(river, WARM)
+    facts = (moment(at(60)), 9.0, "major", "v", 8.0)
+    over, still = ("warm", "fridge-1", "temperature"), ("warm", "fridge-2", "temperature")
+
+    judgement.fast(
+        Event(moment(at(60)), *over, "opened", *facts),
+        Event(moment(at(60)), *still, "opened", *facts),
+        Event(moment(at(300)), *over, "cleared", *facts),
+        horizon=3 * 3600,
+    )
+
+    assert {("fridge-1", True, "cleared"), ("fridge-2", False, "open")} == set(
+        judgement.alarms("device, historical, state")
+    )
 
 
 def test_what_the_batch_lane_knows_is_not_told_again(river):

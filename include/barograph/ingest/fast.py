@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -66,7 +67,8 @@ def provisional_alarms(settings: Settings, ledger: Ledger, batch: Batch, rules: 
         known = {int(partition): offset for partition, offset in last.get("positions", {}).items()}
         arrived, positions, waiting = kafka.read_on(settings, settings.kafka.alarms, known, MOST, SECONDS)
         events = list(events_of(arrived, rules))
-        added = provisional.take_in(ledger.engine, events, rules, batch.horizon)
+        after = timedelta(seconds=settings.ingest.historical_after)
+        added = provisional.take_in(ledger.engine, events, rules, batch.horizon, after)
         facts = {"messages": len(arrived), "provisional": added, "waiting": waiting}
         ledger.step(batch.batch, STEP, {**facts, "positions": positions})
     except (BarographError, SQLAlchemyError) as error:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Select, cast, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, Row, Select, cast, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -88,6 +88,7 @@ def record(
         recorder = _Recorder(connection, rules, batch, historical_after)
         recorder.amount({*map(_key, back), *(event.key for event in events)}, events)
         _grow(connection, state, since)
+        _wake(connection, state, rules, batch.horizon - historical_after)
         counts["refuted"] = provisional.settle(connection, recorder.judged(state), batch.batch)
         silences.fold(connection, batch.horizon, recorder.touched)
         _remember(connection, batch, kept or state)
@@ -185,7 +186,8 @@ class _Recorder:
         facts["value"] = interval.value if interval.value is not None else row.value
         if news is not None:
             facts |= {"started": news.started, "rule_version": news.version, "limit": news.limit}
-            facts["thresholds"] = self._thresholds(news)
+            late = {name: row.thresholds[name] for name in ("found_late",) if name in row.thresholds}
+            facts["thresholds"] = self._thresholds(news) | late
         return facts
 
     def _change(self, row: Row[Any], **facts: Any) -> None:
@@ -204,8 +206,12 @@ class _Recorder:
             "state": "open" if interval.cleared is None else "cleared",
             "historical": event.historical or event.time < self._history,
             "message": bound.rule.message or bound.rule.sentence if bound else "",
-            "thresholds": self._thresholds(event),
+            "thresholds": self._thresholds(event) | ({} if event.historical else self._found_late(event)),
         }  # fmt: skip
+
+    def _found_late(self, event: Event) -> dict[str, Any]:
+        """Why it is historical, where that is no more than its age: see `_wake`."""
+        return {"found_late": True} if event.time < self._history else {}
 
     def _thresholds(self, event: Event) -> dict[str, Any]:
         watch = self._rules.find(event.key)
@@ -241,6 +247,23 @@ def _grow(connection: Connection, state: State, since: Iterable[Key]) -> None:
                 .where(alarms.c.value.is_distinct_from(worst))
                 .values(value=worst)
             )
+
+
+def _wake(connection: Connection, state: State, rules: Watches, history: datetime) -> None:
+    """Alarms that were found long after they opened, and are open still now that the present is known, are no history.
+
+    While a backlog is read, what was last heard is old too: nobody is told of an alarm that may be over since.
+    """
+    fresh = []
+    for key, memory in state.memories.items():
+        if memory.life.opened is not None and (watch := rules.find(key)) is not None and watch.versions:
+            known = state.horizon if watch.versions[-1].rule.waits else memory.last
+            if known is not None and moment(known) >= history:
+                fresh.append(key)
+    for part in _parts(fresh):
+        late = (alarms.c.state == "open", alarms.c.historical, alarms.c.thresholds.has_key("found_late"))
+        told = {"historical": False, "change": func.nextval("alarm_changes")}
+        connection.execute(update(alarms).where(_any_of(alarms, part), *late).values(**told))
 
 
 def _key(row: Any) -> Key:

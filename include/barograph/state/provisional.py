@@ -28,8 +28,17 @@ SLACK = timedelta(minutes=2)
 WHY = "the readings, with all their tests of quality, did not make it one"
 
 
-def take_in(engine: Engine, events: Sequence[Event], rules: Watches, horizon: datetime) -> int:
-    """Open and end provisional alarms; says how many are new. What the batch lane knows already stays as it is."""
+def take_in(
+    engine: Engine,
+    events: Sequence[Event],
+    rules: Watches,
+    horizon: datetime,
+    historical_after: timedelta = timedelta(hours=1),
+) -> int:
+    """Open and end provisional alarms; says how many are new. What the batch lane knows already stays as it is.
+
+    One that was over so long before the horizon is history: nobody is told. One that is open is told, however old.
+    """
     added = 0
     with engine.begin() as connection:
         known = _known(connection, {event.key for event in events})
@@ -40,7 +49,7 @@ def take_in(engine: Engine, events: Sequence[Event], rules: Watches, horizon: da
                 rows += _open(connection, event, rules)
                 added += 1
             elif place is not None and event.transition != "opened" and rows[place].provisional:
-                rows[place] = _go_on(connection, rows[place], event)
+                rows[place] = _go_on(connection, rows[place], event, horizon - historical_after)
         if events:
             silences.fold(connection, horizon)
     return added
@@ -91,9 +100,10 @@ def _open(connection: Connection, event: Event, rules: Watches) -> Sequence[Row[
     return connection.execute(opened.on_conflict_do_nothing().returning(alarms)).all()
 
 
-def _go_on(connection: Connection, row: Row[Any], event: Event) -> Row[Any]:
+def _go_on(connection: Connection, row: Row[Any], event: Event, history: datetime) -> Row[Any]:
     facts: dict[str, Any] = {"value": event.value, "severity": event.severity or row.severity}
     if event.transition == "cleared":
         facts |= {"state": "cleared", "cleared": event.time, "severity": row.severity}
+        facts["historical"] = row.historical or event.time < history
     changed = update(alarms).where(alarms.c.alarm == row.alarm).values(**facts)
     return connection.execute(changed.returning(alarms)).one()
