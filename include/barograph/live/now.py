@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import Engine, select
 
 from barograph import registry
+from barograph.errors import BarographError
 from barograph.metrics import METRICS, Metric, metric
 from barograph.readings import FAIL, SUSPECT
 from barograph.registry import UNREGISTERED, Device, Site
@@ -187,6 +188,13 @@ class Sites:
         if state != self._read[0] or not state:
             self._read = state, registry.read_sites(self._folder)
         return self._read[1]
+
+    def known(self) -> list[Site]:
+        """As it was when it could last be read: a slip of the pen in a file takes no page away."""
+        try:
+            return self.now()
+        except BarographError:
+            return self._read[1]
 
 
 def by_zone(places: Iterable[Place]) -> dict[tuple[str, str], list[Place]]:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from barograph.errors import BarographError, ServiceUnavailable
 from barograph.live.now import Sites
-from barograph.registry import Site
 from barograph.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,14 +45,14 @@ class Days:
 
     def sites(self) -> dict[str, str]:
         """Site -> its name, as the registry has them."""
-        return {site.site: site.name for site in self._registered()}
+        return {site.site: site.name for site in self._sites.known()}
 
     def zone(self, site: str) -> str:
-        return next((one.timezone for one in self._registered() if one.site == site), self.reporting_zone())
+        return next((one.timezone for one in self._sites.known() if one.site == site), self.reporting_zone())
 
     def reporting_zone(self) -> str:
         """As `daily` is scheduled."""
-        sites = self._registered()
+        sites = self._sites.known()
         return self._settings.reports.timezone or (sites[0].timezone if sites else "UTC")
 
     def known(self, site: str, reported: Iterable[date] = ()) -> Known:
@@ -102,9 +101,3 @@ class Days:
 
         wanted = list(days)
         return signoffs.of(connect(self._settings), site, wanted) if wanted else ()
-
-    def _registered(self) -> list[Site]:
-        try:
-            return self._sites.now()
-        except BarographError:
-            return []

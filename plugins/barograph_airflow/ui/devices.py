@@ -150,7 +150,7 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
 
 def _all(watch: Watch, sites: Sites) -> list[Chosen]:
     seen = watch.now()
-    known = {site.site: site for site in sites.now()}
+    known = {site.site: site for site in sites.known()}
     groups: dict[tuple[str, str], list[Place]] = {}
     for place in seen.snapshot.places if seen else ():
         groups.setdefault((place.site, place.device), []).append(place)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from barograph.errors import BarographError
 from barograph.live.now import STATES, Place, Sites, State
 from barograph.registry import Site
 from barograph_airflow.links import device_id, opaque
@@ -88,7 +87,7 @@ class Drawings:
         self._kept: tuple[Seen | None, Sequence[Site], dict[int, list[Plan]]] = None, (), {}
 
     def now(self, seen: Seen | None, width: int) -> list[Plan]:
-        sites = self._registered()
+        sites = self._sites.known()
         kept = self._kept
         if kept[0] is not seen or kept[1] is not sites:
             kept = self._kept = seen, sites, {}
@@ -96,13 +95,6 @@ class Drawings:
         if width not in plans:
             plans[width] = plans_of(sites, seen.snapshot.places if seen else (), width)
         return plans[width]
-
-    def _registered(self) -> Sequence[Site]:
-        """None of them where a site.yaml has a mistake: everything is drawn in rows then."""
-        try:
-            return self._sites.now()
-        except BarographError:
-            return ()
 
 
 def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:

@@ -36,5 +36,5 @@ def _steps(pages: Pages, watch: Watch, sites: Sites) -> list[Step]:
     since = pages.clock() - LATELY
     heard = {place.device for place in (seen.snapshot.places if seen else ()) if place.time and place.time > since}
     folder = pages.settings.sites_folder
-    known = {device.device for site in sites.now() if shipped(folder / site.site) for device in site.devices}
+    known = {device.device for site in sites.known() if shipped(folder / site.site) for device in site.devices}
     return first_steps(pages.settings, heard, known)

@@ -213,7 +213,7 @@ def test_a_room_that_moves_in_the_file_moves_on_the_page(tmp_path: Path, opened:
     assert before != after
 
 
-def test_a_site_file_with_a_mistake_takes_the_plan_and_not_the_page(tmp_path: Path, opened: Any):
+def test_a_site_file_with_a_mistake_takes_no_page_away(tmp_path: Path, opened: Any):
     (tmp_path / "sites" / "demo").mkdir(parents=True)
     (tmp_path / "sites" / "demo" / "site.yaml").write_text("site: [")
     place: Place = a_place(NOON)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from barograph.errors import DocumentError
 from barograph.influx.series import Newest
 from barograph.live.now import OpenAlarm, Sites, joined
 from barograph.registry import Device, Site
@@ -73,3 +74,18 @@ def test_the_registry_is_read_again_only_when_it_was_changed(tmp_path: Path, mon
 
     assert first is again
     assert ["Another name"] == [site.name for site in sites.now()]
+
+
+def test_a_file_with_a_mistake_leaves_the_registry_as_it_was(tmp_path: Path):
+    """The pages go on with what they know; whoever must have it right is refused."""
+    (tmp_path / "shop").mkdir()
+    page = tmp_path / "shop" / "site.yaml"
+    page.write_text("site: shop\nname: Shop\n")
+    sites = Sites(tmp_path)
+    sites.now()
+
+    page.write_text("site: [ shop\n")
+
+    assert ["Shop"] == [site.name for site in sites.known()]
+    with pytest.raises(DocumentError):
+        sites.now()
