@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 import tempfile
 import time
@@ -34,12 +35,13 @@ from barograph_airflow.ui.app import create_app  # noqa: E402
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROUNDS = 60
+EDITION = re.compile(r"drawn=(\w+)")
 PAGES = {
     "not fine": "/now",
     "400 rows": "/now?show=all",
     "news": "/now/news?since={}",
-    "plan": "/now/plan/news?since=0&drawn=0&width=1240",
-    "plan's news": "/now/plan/news?since={}&drawn=1240&width=1240",
+    "plan": "/now/plan/news?since=0&width=1240",
+    "plan's news": "/now/plan/news?since={}&drawn={}&width=1240",
     "devices": "/devices",
     "device": f"/devices/{device_id('demo', 'device-00007')}",
 }
@@ -68,13 +70,15 @@ def main() -> None:
     measured: dict[str, list[float]] = {}
     cpu: dict[str, list[float]] = {}
     size: dict[str, int] = {}
+    drawn = ""
     for _ in range(ROUNDS):
         beat[0] += live.KEPT
         for name, address in PAGES.items():
             seen = watch.now()
             assert seen
+            drawn = drawn or EDITION.findall(client.get(PAGES["plan"]).text)[0]
             began, busy = time.perf_counter(), time.process_time()
-            answer = client.get(address.format(max(1, seen.number - 1)))
+            answer = client.get(address.format(max(1, seen.number - 1), drawn))
             measured.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
             cpu.setdefault(name, []).append((time.process_time() - busy) * 1e3)
             assert answer.status_code == 200, answer.text

@@ -76,6 +76,8 @@ class Plan:
     height: int
     rooms: Sequence[Room]
     marks: Sequence[Mark]
+    edition: str
+    """Of where everything is: another one has to be drawn anew."""
     crowded: bool
 
 
@@ -104,19 +106,20 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
     @router.get("/now/plan", name="plan")
     def plan(request: Request) -> HTMLResponse:
         """The page around the drawing: how wide that may be is known when the browser asks for news."""
-        again = path(request, "plan_news", query={"since": 0, "drawn": 0})
+        again = path(request, "plan_news", query={"since": 0})
         return pages.show(request, "plan.html", seen=watch.now(), at=pages.clock(), again=again, when="load")
 
     @router.get("/now/plan/news", name="plan_news")
-    def news(request: Request, since: int, drawn: int = 0, width: int = 800) -> HTMLResponse:
-        """Marks and rooms that changed, or all of them anew. `drawn`: the width for which they are on the page."""
+    def news(request: Request, since: int, drawn: str = "", width: int = 800) -> HTMLResponse:
+        """Marks and rooms that changed, or all of them anew. `drawn`: the editions that are on the page."""
         seen = watch.now()
         pixels = min(max(width, WIDTHS[0]), WIDTHS[1]) // STEP * STEP
         places = seen.snapshot.places if seen else ()
         fresh = seen.since(since) if seen else []
         plans = drawings.now(seen, pixels)
         crowded = any(each.crowded for each in plans)
-        whole = pixels != drawn or (bool(fresh) and (crowded or len(fresh) == len(places)))
+        editions = "-".join(each.edition for each in plans) or "none"
+        whole = editions != drawn or (bool(fresh) and (crowded or len(fresh) == len(places)))
         devices = {(place.site, place.device) for place in fresh}
         zones = {(place.site, place.zone) for place in fresh}
         return pages.show(
@@ -124,7 +127,7 @@ def routes(pages: Pages, watch: Watch, sites: Sites) -> APIRouter:
             "plan-news.html",
             seen=seen,
             at=pages.clock(),
-            again=path(request, "plan_news", query={"since": seen.number if seen else 0, "drawn": pixels}),
+            again=path(request, "plan_news", query={"since": seen.number if seen else 0, "drawn": editions}),
             when="every 5s",
             whole=whole,
             plans=plans,
@@ -159,7 +162,7 @@ def _plan(name: str, site: Site | None, zones: dict[str, list[list[Place]]], wid
     marks = [mark for each in inside.values() for mark in each]
     crowded = len(marks) > MOST
     shown = [mark for mark in marks if not crowded or mark.state != "fine"]
-    return Plan(name, laid.width, laid.height, rooms, shown, crowded)
+    return Plan(name, laid.width, laid.height, rooms, shown, laid.edition, crowded)
 
 
 def _room(site: str, zone: str, box: Box, states: Sequence[State]) -> Room:

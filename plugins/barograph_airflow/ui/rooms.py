@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from barograph.registry import Room, Site, Spot
@@ -48,6 +49,11 @@ class Layout:
     rooms: dict[str, Box]
     marks: dict[str, tuple[float, float, str]]
     """Device -> x, y, and what is written beneath it: named, valued, or nothing."""
+
+    @cached_property
+    def edition(self) -> str:
+        """The same for the same drawing, in every process."""
+        return hashlib.sha256(repr((self.rooms, self.marks)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def layout(site: Site | None, zones: Zones, width: int) -> Layout:
