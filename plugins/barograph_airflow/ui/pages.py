@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -91,8 +91,14 @@ def zone_of(settings: Settings) -> str:
 def path(request: Request, route: str, /, **facts: Any) -> str:
     """The address of one of our pages, from the root of the host: a proxy may speak another scheme than we do."""
     query = facts.pop("query", None)
-    address = request.scope.get("root_path", "") + str(request.app.url_path_for(route, **facts))
+    address = request.scope.get("root_path", "") + _below(request.app, route, tuple(facts.items()))
     return f"{address}?{words.query(query)}" if query else address
+
+
+@lru_cache(maxsize=8192)
+def _below(app: FastAPI, route: str, facts: tuple[tuple[str, Any], ...]) -> str:
+    """Starlette goes through all routes each time: of a page with a thousand links that was a third."""
+    return str(app.url_path_for(route, **dict(facts)))
 
 
 def _has(request: Request, route: str) -> bool:
