@@ -119,7 +119,7 @@ def make(asked: Asked, as_json: AsJson = False) -> None:
     out.print(f"{MARKS[made.verdict]} [bold]{escape(made.headline)}[/]")
     out.print(f"{made.site}, {made.key}: revision {made.revision}, {news}")
     out.print(escape(str(made.page)))
-    if not canvas.writes(asked.settings.reports.language):
+    if made.unwritten:
         out.print(f"[yellow]{canvas.NO_LETTERS}[/]")
 
 

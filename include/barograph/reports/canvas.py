@@ -106,14 +106,22 @@ def chinese_font() -> str | None:
 
 
 NO_LETTERS = (
-    "This report is in English: no font of the machine that made it draws Chinese. With one "
-    "(apt install fonts-noto-cjk), the next run publishes it in Chinese."
+    "No font of the machine that made this report draws Chinese: it is in English, with ids for Chinese names. "
+    "With one (apt install fonts-noto-cjk), the next run publishes it as it should be."
 )
+
+CHINESE_LETTERS = re.compile("[\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]+")
+"""With those of Japanese and Korean, which the same fonts have."""
 
 
 def writes(language: str) -> bool:
     """Whether this machine has the letters of a language: pictures and paper would show boxes."""
     return language != "zh" or chinese_font() is not None
+
+
+def legible(text: str, instead: str) -> str:
+    """Outside text, or what stands in its place where this machine has no letters for it."""
+    return text if writes("zh") or not CHINESE_LETTERS.search(text) else instead
 
 
 _sheet = Figure()

@@ -269,7 +269,7 @@ class ReportData:
     look: str = ""
     """A digest of the user's own templates and charts."""
     unwritten: bool = False
-    """Whether another language was asked for, of which this machine has no letters."""
+    """Whether another language was asked for, or names in it, of which this machine has no letters."""
 
     @property
     def day(self) -> date:

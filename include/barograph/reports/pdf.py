@@ -14,7 +14,7 @@ from fpdf import FPDF, FontFace
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from matplotlib.font_manager import FontProperties, findfont
 
-from barograph.reports.canvas import HAIR, INK, QUIET, chinese_font
+from barograph.reports.canvas import CHINESE_LETTERS, HAIR, INK, QUIET, chinese_font, writes
 from barograph.reports.contents import Contents, Shown, Zone
 from barograph.reports.words import plain
 
@@ -295,7 +295,12 @@ def _tall(svg: bytes, width: float) -> float:
 
 
 def _text(text: str, most: int = 2_000) -> str:
-    """Outside text: no marks that reorder, no letters beyond those that a PDF can name; lines stay."""
+    """Outside text: no marks that reorder, no letters beyond those that a PDF can name; lines stay.
+
+    Where no font has Chinese, as in what a rule or a person says, it is left out: a box says no more.
+    """
+    if not writes("zh"):
+        text = CHINESE_LETTERS.sub("[…]", text)
     return "\n".join(plain(line, most) for line in text.split("\n"))
 
 

@@ -56,6 +56,8 @@ class Report:
     """Whether this run published a new revision."""
     verdict: str
     headline: str
+    unwritten: bool = False
+    """Whether this machine had not all the letters it needs."""
 
     @property
     def key(self) -> str:
@@ -113,6 +115,7 @@ def report(
         changed=not kept,
         verdict=made.findings.verdict,
         headline=made.findings.headline,
+        unwritten=made.data.unwritten,
     )
 
 
@@ -122,10 +125,11 @@ def _made(
 ) -> _Made:  # fmt: skip
     said = settings.reports
     written = canvas.writes(said.language)
+    legible = _legible(site)
     own = settings.own_report_folder if settings.own_report_folder.is_dir() else None
     data = gather(
         archive,
-        site,
+        legible,
         period,
         scope,
         alarms=catalogue.alarms(site.site, period.window(site.timezone)),
@@ -136,9 +140,19 @@ def _made(
         look=look(own),
         units=said.units,
     )
-    if not written:
+    if not written or legible is not site:
         data = replace(data, unwritten=True)
     return _Made(data, judge(data), own, said.processes, signoffs)
+
+
+def _legible(site: Site) -> Site:
+    """The site itself, or with ids in the place of names of which this machine has no letters."""
+    name = canvas.legible(site.name, site.site)
+    shown = [canvas.legible(device.name, "") for device in site.devices]
+    if name == site.name and shown == [device.name for device in site.devices]:
+        return site
+    devices = [device.model_copy(update={"name": each}) for device, each in zip(site.devices, shown, strict=True)]
+    return site.model_copy(update={"name": name, "devices": devices})
 
 
 def files(made: _Made, revision: int, before: Since) -> Iterator[tuple[str, bytes]]:

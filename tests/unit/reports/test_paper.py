@@ -74,6 +74,20 @@ def test_a_language_without_letters_here_is_no_boxes(tmp_path, monkeypatch, font
     assert (first.fingerprint == again.fingerprint) == (font is None)
 
 
+def test_chinese_names_without_letters_here_are_ids(tmp_path, monkeypatch):
+    """In an English report too: five boxes in a row are no name."""
+    monkeypatch.setattr(gallery, "CHARTS", {"line": gallery.CHARTS["line"]})
+    monkeypatch.setattr(canvas, "chinese_font", lambda: None)
+    settings, site, catalogue = a_shop(tmp_path, name="一号冷柜")
+
+    made = report(settings, site, DAY, catalogue)
+
+    assert made.unwritten
+    assert made.headline.startswith("fridge-1 was too warm")
+    assert "apt install fonts-noto-cjk" in made.page.read_text()
+    assert ">fridge-1</text>" in (made.folder / "charts/overview.svg").read_text()
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_hostile_names_are_text_in_every_file(tmp_path, monkeypatch, language):
     """Page, paper, charts, CSV and JSON; and no file has a name that one of them chose."""
