@@ -25,7 +25,7 @@ from barograph import registry
 from barograph import spark as edge
 from barograph.archive import Archive
 from barograph.destinations import Target, What
-from barograph.errors import JobFailed, SettingsError
+from barograph.errors import ArchiveError, JobFailed, SettingsError
 from barograph.ingest.refine import changed, places_of, refine
 from barograph.settings import Settings
 from barograph.state.engine import connect
@@ -123,22 +123,27 @@ def of_days(archive: Archive, places: Places) -> Callable[[Resettled], Content]:
     """Its windows are those that end in it: the first ones begin before it."""
 
     def of_day(day: Resettled) -> Content:
-        settled = archive.derived("days", day.site, day.day, ["start", "end"]).to_pylist()
+        def read(table: str, columns: list[str], some: pc.Expression | None = None) -> pa.Table:
+            try:
+                return archive.derived(table, day.site, day.day, columns, some=some)
+            except (OSError, pa.ArrowException) as error:
+                raise ArchiveError(
+                    f"{table} of {day.day} of {day.site} cannot be read: {error}. Settle the day again."
+                ) from error
+
+        settled = read("days", ["start", "end"]).to_pylist()
         if not settled:
             return Content([], _nothing)
         [bounds] = settled
         hull = Window(bounds["start"] - timedelta(seconds=places.longest_window), bounds["end"])
-        times = archive.derived("refined", day.site, day.day, ["time"])["time"]
-        minutes = pc.value_counts(pc.floor_temporal(times, unit="minute")).to_pylist()
-        counted = sorted((each["values"], each["counts"]) for each in minutes)
+        minutes = pc.value_counts(pc.floor_temporal(read("refined", ["time"])["time"], unit="minute")).to_pylist()
 
         def rows(what: What, stretch: Window) -> pa.Table:
             time = pc.field(TIMES[what])
             inside = (time >= stretch.start) & (time < stretch.end)
-            found = archive.derived(DERIVED[what], day.site, day.day, KEPT[what], some=inside)
-            return found.sort_by(_order(what))
+            return read(DERIVED[what], KEPT[what], inside).sort_by(_order(what))
 
-        return Content(stretches(hull, counted, READINGS), rows)
+        return Content(stretches(hull, sorted((each["values"], each["counts"]) for each in minutes), READINGS), rows)
 
     return of_day
 

@@ -2,12 +2,19 @@
 
 from datetime import timedelta
 
+import pyarrow as pa
+import pytest
 from tests.unit.ingest.test_refine import Record, minute
-from tests.unit.transforms.quality.drawn import NOON, places, series
+from tests.unit.transforms.quality.drawn import NOON, judged, places, series
 
+from barograph.errors import ArchiveError
 from barograph.ingest import distribute
-from barograph.ingest.distribute import contents, stretches
+from barograph.ingest.distribute import contents, of_days, stretches
 from barograph.state.ledger import Batch
+from barograph.state.resettled import Resettled
+from barograph.testing import TIME
+from barograph.transforms.summing import SHIPPED
+from barograph.transforms.windowing import windows_of
 from barograph.windows import Window
 
 MINUTE = timedelta(minutes=1)
@@ -57,3 +64,53 @@ def said(spark, rows):
             what: [row for each in content.stretches for row in content.rows(what, each).to_pylist()]
             for what in ("readings", "windows")
         }
+
+
+class Settled:
+    """The derived tables of a day of three minutes; `broken` is the error of who reads them."""
+
+    def __init__(self, broken=None):
+        self.broken = broken
+
+    def derived(self, table, site, day, columns, some=None):
+        if self.broken:
+            raise self.broken
+        refined = judged(series("4.0 4.1 4.2 4.3 4.4 4.5"), places())
+        readings = refined.append_column("day", pa.array([day] * len(refined)))
+        days = pa.table({"start": pa.array([NOON], TIME), "end": pa.array([NOON + 3 * MINUTE], TIME)})
+        rows = {"days": days, "refined": readings, "windows": windows_of(refined, SHIPPED)}[table]
+        return (rows if some is None else rows.filter(some)).select(columns)
+
+
+DAY = Resettled(3, "shop", NOON.date(), 17)
+
+
+def test_a_day_that_was_settled_anew_says_each_reading_and_window_once(monkeypatch):
+    """In stretches with nothing between them, the first from where its first window begins."""
+    monkeypatch.setattr(distribute, "READINGS", 2)
+
+    content = of_days(Settled(), places())(DAY)
+
+    assert NOON - MINUTE == content.stretches[0].start
+    assert [NOON + n * MINUTE for n in (1, 2, 3)] == [each.end for each in content.stretches]
+    readings, windows = (
+        [row for each in content.stretches for row in content.rows(what, each).to_pylist()]
+        for what in ("readings", "windows")
+    )
+    assert [4.0, 4.1, 4.2, 4.3, 4.4, 4.5] == [row["value"] for row in readings]
+    assert {NOON - MINUTE / 2, NOON} < {row["start"] for row in windows}
+    assert len(windows) == len({row["start"] for row in windows})
+
+
+def test_a_day_that_cannot_be_read_is_said_and_fails_no_batch():
+    """`delivery` notes it at the target, and the next run tries again."""
+    with pytest.raises(ArchiveError, match="of shop cannot be read: gone"):
+        of_days(Settled(FileNotFoundError("gone")), places())(DAY)
+
+
+def test_a_day_that_nobody_settled_says_nothing():
+    class Empty:
+        def derived(self, *_, **__):
+            return pa.table({})
+
+    assert [] == of_days(Empty(), places())(DAY).stretches
