@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,13 +23,12 @@ from barograph.settle import settle
 from barograph.state import stale
 from barograph.state.engine import connect
 from barograph.state.ledger import Ledger
-from barograph.windows import Window
+from barograph.windows import TICK, Window
 
 log = structlog.get_logger()
 
 NAMED = 3
 """Fields of series that an error names."""
-TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

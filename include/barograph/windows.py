@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+"""The least that two times differ by."""
 
 
 def utc(text: str) -> datetime:
@@ -23,7 +25,7 @@ def iso(moment: datetime) -> str:
 
 def microseconds(moment: datetime) -> int:
     """A time as the microseconds since 1970: what Kafka, Spark, Arrow and InfluxDB count in."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // TICK
 
 
 @dataclass(frozen=True, order=True)

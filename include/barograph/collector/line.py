@@ -19,10 +19,10 @@ from barograph.collector.spool import Entry
 from barograph.errors import FrameError
 from barograph.readings import Frame, encoded
 from barograph.registry import Port
+from barograph.windows import TICK
 
 log = structlog.get_logger()
 
-TICK = timedelta(microseconds=1)
 SILENCE = timedelta(milliseconds=200)
 """After this much silence behind an opening, the first byte begins a frame; before, it may be in the middle of one."""
 CHUNKS = 1024

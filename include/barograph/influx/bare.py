@@ -6,26 +6,22 @@ Such points are deleted before the new ones are written. They are few: InfluxDB 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import structlog
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
-from barograph.errors import ServiceUnavailable
 from barograph.influx import view
-from barograph.influx.clients import ask, client_of
+from barograph.influx.clients import ask, erase, predicate
 from barograph.settings import Settings
-from barograph.windows import Window
+from barograph.windows import TICK, Window
 
 Point = tuple[Any, ...]
 """Values of `keys`, and the time."""
 
 KEYS = ("metric", "device", "zone")
-WORDS = {"metric": "_measurement"}
 
 log = structlog.get_logger()
 
@@ -39,27 +35,16 @@ def forget(settings: Settings, bucket: str, site: str, bare: pa.Table, keys: Seq
         return 0
     without = set(_points(bare, keys))
     times = [point[-1] for point in without]
-    shown = _means(settings, bucket, site, Window(min(times), max(times) + view.TICK), keys)
+    shown = _means(settings, bucket, site, Window(min(times), max(times) + TICK), keys)
     stale = sorted(without & shown, key=str)
-    with client_of(settings, "influx_loader") as client:
-        for *facts, time in stale:
-            told = predicate({**dict(zip(keys, facts, strict=True)), "site": site})
-            try:
-                client.delete_api().delete(time, time, told, bucket, settings.influx.org)
-            except (ApiException, HTTPError, OSError) as error:
-                raise ServiceUnavailable(f"{settings.influx_url} does not delete {told}: {error}") from error
+    told = [
+        (Window(time, time + TICK), predicate({**dict(zip(keys, facts, strict=True)), "site": site}))
+        for *facts, time in stale
+    ]
+    erase(settings, bucket, told)
     if stale:
         log.info("statistics_forgotten", bucket=bucket, site=site, points=len(stale))
     return len(stale)
-
-
-def predicate(tags: Mapping[str, str]) -> str:
-    """InfluxDB's words for points with these tags: `device="fridge-1" AND site="demo"`."""
-    return " AND ".join(f'{WORDS.get(name, name)}="{_escaped(value)}"' for name, value in tags.items())
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _means(settings: Settings, bucket: str, site: str, window: Window, keys: Sequence[str]) -> set[Point]:

@@ -9,7 +9,7 @@ these: `barograph influx rebuild` compares those with the archive.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from influxdb_client.rest import ApiException
@@ -17,12 +17,11 @@ from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
 from barograph.influx import points
-from barograph.influx.clients import client_of
+from barograph.influx.clients import client_of, erase, predicate
 from barograph.settings import Settings
 from barograph.windows import EPOCH, Window, microseconds
 
 MEASUREMENT = "alarm"
-TICK = timedelta(microseconds=1)
 FOREVER = Window(EPOCH, EPOCH.replace(year=2200))
 
 TRANSITIONS = (
@@ -84,17 +83,10 @@ def known(settings: Settings, alarms: Collection[int], window: Window) -> set[tu
 
 def remove(settings: Settings, alarm: str | None = None, site: str | None = None, window: Window = FOREVER) -> None:
     """Delete the points of an alarm, or of a site. Raises ServiceUnavailable."""
-    of = f'alarm="{int(alarm)}"' if alarm is not None else f'site="{site}"'
-    with client_of(settings, "influx_loader") as client:
-        try:
-            # Only our own points have a transition; a device may well measure something called `alarm`.
-            for transition in TRANSITIONS:
-                wanted = f'_measurement="{MEASUREMENT}" AND {of} AND transition="{transition}"'
-                bucket = settings.influx.readings
-                # The end that InfluxDB is told still belongs to what it deletes.
-                client.delete_api().delete(window.start, window.end - TICK, wanted, bucket, settings.influx.org)
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not delete: {error}") from error
+    of = {"alarm": str(int(alarm))} if alarm is not None else {"site": str(site)}
+    # Only our own points have a transition; a device may well measure something called `alarm`.
+    ours = ({"metric": MEASUREMENT, **of, "transition": transition} for transition in TRANSITIONS)
+    erase(settings, settings.influx.readings, [(window, predicate(tags)) for tags in ours])
 
 
 def post(settings: Settings, told: Sequence[str]) -> list[str]:

@@ -15,10 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from barograph.influx.clients import ask
-from barograph.influx.view import TICK, tables
+from barograph.influx.view import tables
 from barograph.readings import FAIL, SUSPECT
 from barograph.settings import Settings
-from barograph.windows import Window, microseconds
+from barograph.windows import TICK, Window, microseconds
 
 Key = tuple[str, str]
 """Device, metric."""

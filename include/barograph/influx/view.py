@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 
 import numpy as np
@@ -19,10 +19,10 @@ from pyarrow import csv
 from urllib3.exceptions import HTTPError
 
 from barograph.errors import ServiceUnavailable
-from barograph.influx.clients import ask, client_of
+from barograph.influx.clients import ask, client_of, erase, predicate
 from barograph.influx.fields import TEXTS
 from barograph.settings import Settings
-from barograph.windows import Window
+from barograph.windows import TICK, Window
 
 Series = tuple[str, ...]
 """Metric, device, zone; of rollups the period too."""
@@ -30,7 +30,6 @@ Prints = Mapping[Series, tuple[int, int]]
 """Series -> (points, sum of a 32-bit hash of each point's time and value): the order of the points plays no part."""
 
 TAGS = {"_measurement": "metric", "device": "device", "zone": "zone"}
-TICK = timedelta(microseconds=1)
 
 QUERY = """
 from(bucket: in_bucket)
@@ -105,12 +104,7 @@ def collectors(settings: Settings, start: datetime, end: datetime) -> dict[str, 
 
 def remove(settings: Settings, bucket: str, site: str, window: Window) -> None:
     """Delete a site's points of `[start, end)`. Raises ServiceUnavailable."""
-    with client_of(settings, "influx_loader") as client:
-        try:
-            # The end that InfluxDB is told still belongs to what it deletes.
-            client.delete_api().delete(window.start, window.end - TICK, f'site="{site}"', bucket, settings.influx.org)
-        except (ApiException, HTTPError, OSError) as error:
-            raise ServiceUnavailable(f"InfluxDB at {settings.influx_url} does not delete: {error}") from error
+    erase(settings, bucket, [(window, predicate({"site": site}))])
 
 
 def remove_day(settings: Settings, site: str, day: Window) -> None:

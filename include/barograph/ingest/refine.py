@@ -23,9 +23,7 @@ from barograph.state.ledger import Batch
 from barograph.transforms import cleaning, windowing
 from barograph.transforms.places import Places
 from barograph.transforms.summing import Summing
-from barograph.windows import Window, merged
-
-TICK = timedelta(microseconds=1)
+from barograph.windows import TICK, Window, merged
 
 
 def places_of(settings: Settings, sites: Sequence[Site]) -> Places:

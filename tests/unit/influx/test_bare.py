@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from barograph.influx import bare
+from barograph.influx.clients import predicate
 from barograph.settings import Settings
 
 
@@ -14,7 +15,7 @@ from barograph.settings import Settings
 def test_a_name_with_quotes_ends_nothing(device, said):
     expected = f'_measurement="temperature" AND device={said} AND site="demo"'
 
-    assert expected == bare.predicate({"metric": "temperature", "device": device, "site": "demo"})
+    assert expected == predicate({"metric": "temperature", "device": device, "site": "demo"})
 
 
 def test_nothing_bare_asks_nobody(tmp_path):
