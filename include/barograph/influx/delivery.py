@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
@@ -116,5 +117,13 @@ def said(error: ApiException) -> str:
 
 
 def _retry_after(error: ApiException) -> float | None:
-    text = (error.headers or {}).get("Retry-After", "")
-    return float(text) if text.isdigit() else None
+    """Seconds. As RFC 9110, 10.2.3 has it, a number or a date; of a date as much as lies after the answer's own."""
+    said_when = error.headers or {}
+    text = said_when.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    try:
+        until, sent = (parsedate_to_datetime(date) for date in (text, said_when.get("Date", "")))
+        return max((until - sent).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None

@@ -101,6 +101,26 @@ def test_a_server_that_is_busy_is_asked_again_when_it_said():
     assert waits[0] == 7
 
 
+def test_a_date_to_come_back_at_is_counted_from_the_date_of_the_answer():
+    """A proxy may say it so. Which of the two clocks is wrong does not matter: both dates are the server's."""
+    dates = {"Date": "Fri, 27 Nov 2026 22:00:00 GMT", "Retry-After": "Fri, 27 Nov 2026 22:00:09 GMT"}
+    server = FakeInflux(ill=[answer(503, **dates)])
+
+    _, waits = sent(server, ["a"])
+
+    assert waits == [9]
+
+
+@pytest.mark.parametrize("dates", [{"Retry-After": "soon"}, {"Retry-After": "Fri, 27 Nov 2026 22:00:09 GMT"}])
+def test_an_unreadable_time_to_come_back_at_is_no_reason_to_stop(dates):
+    server = FakeInflux(ill=[answer(503, **dates)])
+
+    _, waits = sent(server, ["a"])
+
+    assert waits == [0.5]
+    assert ["a"] == server.stored
+
+
 def test_a_server_that_stays_away_fails_the_task_and_refuses_nothing():
     """The readings are in the record: a failed task is loud, a dead letter would be wrong."""
     server = FakeInflux(ill=[OSError("connection refused")] * 100)
