@@ -36,7 +36,7 @@ from barograph.targets import Content, Delivered
 from barograph.targets import distribute as deliver
 from barograph.transforms.places import Places
 from barograph.transforms.windowing import COLUMNS
-from barograph.windows import EPOCH, Window
+from barograph.windows import EPOCH, TICK, Window
 
 READINGS = 20_000
 """In one stretch of a batch; each may lie in a dozen windows, and all of those are held at once."""
@@ -160,7 +160,7 @@ def stretches(hull: Window, minutes: Sequence[tuple[datetime, int]], most: int) 
 
 
 def _minutes(readings: DataFrame) -> list[tuple[datetime, int]]:
-    minute = F.floor(F.unix_micros("time") / F.lit(MINUTE // timedelta(microseconds=1))).alias("minute")
+    minute = F.floor(F.unix_micros("time") / F.lit(MINUTE // TICK)).alias("minute")
     counted = readings.groupBy(minute).count().toArrow().sort_by("minute").to_pylist()
     return [(EPOCH + row["minute"] * MINUTE, row["count"]) for row in counted]
 

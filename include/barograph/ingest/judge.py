@@ -29,7 +29,7 @@ from barograph.settings import Settings
 from barograph.state import judged
 from barograph.state.ledger import Batch, Ledger, replays_of
 from barograph.transforms.places import Places
-from barograph.windows import Window, microseconds
+from barograph.windows import TICK, Window, microseconds
 
 MANY = 500
 """Devices that a question names; more are all."""
@@ -90,7 +90,7 @@ def _settled(places: Places, batch: Batch, sources: dict[Source, int]) -> int:
     """
     horizon = microseconds(batch.horizon)
     recent = [since for since in sources.values() if since >= horizon - RECENT]
-    return min(recent, default=horizon - places.reach.ahead // timedelta(microseconds=1))
+    return min(recent, default=horizon - places.reach.ahead // TICK)
 
 
 def _sources(archive: Archive, places: Places, batch: Batch) -> dict[Source, int]:
@@ -104,7 +104,7 @@ def _sources(archive: Archive, places: Places, batch: Batch) -> dict[Source, int
     rows = archive.rows_of("readings", batch.batch, ["device", "metric", "port", "time"])
     least = rows.group_by(["device", "metric", "port"]).aggregate([("time", "min")])
     earliest: dict[Source, int] = {}
-    ahead = places.reach.ahead // timedelta(microseconds=1)
+    ahead = places.reach.ahead // TICK
     for row in least.to_pylist():
         since = microseconds(row["time_min"]) - ahead
         for device in places.mates(row["device"], row["metric"]):

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from barograph.archive import Archive
 from barograph.transforms.places import Places
-from barograph.windows import EPOCH, Window, merged
+from barograph.windows import EPOCH, TICK, Window, merged
 
 MINUTE = timedelta(minutes=1)
 """No zone has its midnight between two full minutes."""
@@ -21,7 +21,7 @@ def days_behind(archive: Archive, places: Places, batch: int, horizon: datetime)
     Or are settled, and may have another flag because of it: a spike before midnight is one by the reading after it.
     """
     rows = archive.rows_of("readings", batch, ["device", "time"])
-    minutes = pc.divide(rows["time"].cast(pa.int64()), MINUTE // timedelta(microseconds=1))
+    minutes = pc.divide(rows["time"].cast(pa.int64()), MINUTE // TICK)
     seen = pa.table({"device": rows["device"], "minute": minutes}).group_by(["device", "minute"]).aggregate([])
     touched: dict[tuple[str, str], set[int]] = {}
     for device, minute in zip(seen["device"].to_pylist(), seen["minute"].to_pylist(), strict=True):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from barograph.archive import Archive
 from barograph.errors import ArchiveError
 from barograph.transforms.refusals import REPLAY, REPLAYED, histories, key_of
-from barograph.windows import EPOCH
+from barograph.windows import EPOCH, TICK
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def with_bytes(archive: Archive, chosen: Sequence[Reject]) -> list[Reject]:
         return []
     times = [each.row["published"] for each in chosen]
     offsets = sorted({each.row["offset"] for each in chosen})
-    rows = archive.rejects(min(times), max(times) + timedelta(microseconds=1), offsets).to_pylist()
+    rows = archive.rejects(min(times), max(times) + TICK, offsets).to_pylist()
     held = {(key_of(row), row["batch"]): row["raw"] for row in rows if row["stage"] != REPLAY}
     return [replace(each, row={**each.row, "raw": held[key_of(each.row), each.row["batch"]]}) for each in chosen]
 

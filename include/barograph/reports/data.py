@@ -17,7 +17,7 @@ from barograph.metrics import Metric
 from barograph.readings import GOOD, MISSING
 from barograph.reports.periods import Period, Scope
 from barograph.reports.words import Voice
-from barograph.windows import EPOCH, Window, iso, merged
+from barograph.windows import EPOCH, TICK, Window, iso, merged
 
 LAYOUT = 3
 """Raise it when the same data gives another page: the next run of a day is then its next revision."""
@@ -360,7 +360,7 @@ def joined(windows: Iterable[Window], gap: float = 0.0) -> tuple[Window, ...]:
 
 
 def micros(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // TICK
 
 
 def moment(time: int) -> datetime:

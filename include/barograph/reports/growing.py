@@ -30,7 +30,7 @@ from barograph.reports.data import (
     spans,
     total,
 )
-from barograph.windows import Window
+from barograph.windows import TICK, Window
 
 STATISTICS = ["count", "good", "expected", "completeness", "min", "mean", "median", "max"]
 
@@ -265,7 +265,7 @@ def _over_midnight(gaps: Iterable[Window], midnights: Container[datetime]) -> It
 
 def _shown(times: Micros, values: Values, usable: Flags, missing: Flags, window: Window, columns: int) -> Micros:
     """Of each column the lowest and the highest usable reading, the first bad one and the first without a value."""
-    width = max(1, int(window.length / timedelta(microseconds=1)) // columns)
+    width = max(1, int(window.length / TICK) // columns)
     column = (times - micros(window.start)) // width
     order = np.lexsort((values, ~usable, column))
     inner = column[order]

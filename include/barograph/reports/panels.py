@@ -5,7 +5,9 @@ None where there is nothing to compare: one device has no neighbours, a first da
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from operator import attrgetter
 
 import numpy as np
 from matplotlib import colormaps
@@ -30,10 +32,11 @@ from barograph.reports.canvas import (
     time_axis,
     titled,
 )
-from barograph.reports.data import Series, Values, micros, total
+from barograph.reports.data import Micros, Series, Values, micros, total
 from barograph.reports.view import View
 from barograph.reports.words import plain
-from barograph.windows import Window
+from barograph.transforms.pivoting import grid
+from barograph.windows import TICK
 
 ROWS = 24
 """Most devices of one chart: those with the most time outside their limits, then the widest."""
@@ -288,32 +291,32 @@ def _by_quarters(view: View) -> bool:
 
 def _pairs(view: View) -> list[tuple[Values, Values, Values]]:
     """x, y, and how far into the time, 0 to 1."""
-    step = 0.25 if _by_quarters(view) else 1.0
-    count = round(view.window.length / timedelta(hours=step))
-    means = [_means(member.series, view.window, count) for member in view.members[:ROWS]]
+    step = timedelta(minutes=15) if _by_quarters(view) else timedelta(hours=1)
+    count = min(ROWS, len(view.members))
+    moments, means = _means([member.series for member in (*view.members[:ROWS], *view.others[:ROWS])], step)
     if view.others:
-        across = [_means(member.series, view.window, count) for member in view.others[:ROWS]]
-    elif len(means) >= 3:
-        stack = np.array(means)
-        across = [_median(np.delete(stack, place, axis=0)) for place in range(len(means))]
+        across = list(means[count:])
+    elif count >= 3:
+        across = [_median(np.delete(means, place, axis=0)) for place in range(count)]
     else:
         return []
-    when = np.linspace(0, 1, count)
+    when = (moments - micros(view.window.start)) / max(1, (view.window.length - step) // TICK)
     pairs = []
-    for x, y in zip(across, means, strict=True):
+    for x, y in zip(across, means[:count], strict=True):
         both = np.isfinite(x) & np.isfinite(y)
         pairs.append((x[both], y[both], when[both]))
     return pairs
 
 
-def _means(series: Series, window: Window, count: int) -> Values:
-    """Of the usable readings of each of `count` stretches."""
-    usable = series.usable
-    width = (window.length / timedelta(microseconds=1)) / count
-    place = ((series.times[usable] - micros(window.start)) / width).astype(np.int64)
-    sums = np.bincount(place, series.values[usable], minlength=count)[:count]
-    sizes = np.bincount(place, minlength=count)[:count]
-    return np.asarray(np.divide(sums, sizes, out=np.full(count, np.nan), where=sizes > 0))
+def _means(series: Sequence[Series], step: timedelta) -> tuple[Micros, Values]:
+    """The table of time by device, as `export` writes it: of usable readings alone, a row for each of `series`."""
+    usable = [each.usable for each in series]
+    whose = np.repeat(np.arange(len(series)), [int(each.sum()) for each in usable])
+    times, values = (
+        np.concatenate([of(each)[good] for each, good in zip(series, usable, strict=True)])
+        for of in (attrgetter("times"), attrgetter("values"))
+    )
+    return grid(whose, times, values, len(series), step)
 
 
 def _median(rows: Values) -> Values:

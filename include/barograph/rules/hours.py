@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
-from barograph.windows import EPOCH, Window, microseconds
+from barograph.windows import EPOCH, TICK, Window, microseconds
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOLIDAY = 7
@@ -194,7 +194,7 @@ def _segments(day: date, zone: ZoneInfo) -> Iterator[tuple[Span, int]]:
 
 def _offset(moment: int, zone: ZoneInfo) -> int:
     offset = (EPOCH + timedelta(microseconds=moment)).astimezone(zone).utcoffset()
-    return 0 if offset is None else offset // timedelta(microseconds=1)
+    return 0 if offset is None else offset // TICK
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:

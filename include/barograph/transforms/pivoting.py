@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from barograph.readings import GOOD
-from barograph.windows import EPOCH, Window, microseconds
+from barograph.windows import EPOCH, TICK, Window, microseconds
 
 Whole = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -59,7 +59,24 @@ def pivot(
     As read, or one row for each stretch of `every` with a reading: half-open, aligned to the epoch, and a whole day
     is the local one. Only values with one of `flags` enter.
     """
-    whose, times, values = _columns(readings, devices, flags)
+    moments, cells = grid(*_columns(readings, devices, flags), len(devices), every, how, timezone)
+    columns = [pa.array(column, mask=np.isnan(column)) for column in cells]
+    return pa.table([pa.array(moments, TIME), *columns], schema_of(devices))
+
+
+def grid(
+    whose: Whole,
+    times: Whole,
+    values: Values,
+    devices: int,
+    every: timedelta | None = None,
+    how: str = "mean",
+    timezone: str = "UTC",
+) -> tuple[Whole, Values]:
+    """Of readings, each of the device `whose` it is: the times of the rows (microseconds), and a row for each device.
+
+    What pivot makes a table of and charts draw: devices by times, NaN where nothing was measured.
+    """
     rows = times if every is None else _starts(times, every, timezone)
     order = np.lexsort((values, times, whose, rows))
     whose, rows, values = whose[order], rows[order], values[order]
@@ -67,10 +84,9 @@ def pivot(
     sizes = np.diff(np.append(first, len(rows)))
     kept = HOW["last" if every is None else how](values, first, sizes) if len(first) else np.empty(0)
     moments, place = np.unique(rows[first], return_inverse=True)
-    cells = np.full((len(devices), len(moments)), np.nan)
+    cells = np.full((devices, len(moments)), np.nan)
     cells[whose[first], place] = kept
-    columns = [pa.array(column, mask=np.isnan(column)) for column in cells]
-    return pa.table([pa.array(moments, TIME), *columns], schema_of(devices))
+    return moments, cells
 
 
 def pieces(readings: pa.Table, devices: Sequence[str], flags: Collection[int] = (GOOD,)) -> Iterator[pa.Table]:
@@ -106,12 +122,12 @@ def _columns(readings: pa.Table, devices: Sequence[str], flags: Collection[int])
 def _starts(times: Whole, every: timedelta, timezone: str) -> Whole:
     """The beginning of the stretch that each time lies in."""
     if every != DAY:
-        length = every // timedelta(microseconds=1)
+        length = every // TICK
         return times // length * length
     if not len(times):
         return times
     first, last = (EPOCH + timedelta(microseconds=int(time)) for time in (times.min(), times.max()))
-    span = Window(first, last + timedelta(microseconds=1))
+    span = Window(first, last + TICK)
     edges = np.array(
         [microseconds(Window.local_day(day, timezone).start) for day in span.local_days(timezone)], np.int64
     )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from barograph.collector import patterns
 from barograph.collector.formats import TimeField
 from barograph.collector.formats.text import PLACE
-from barograph.windows import iso, utc
+from barograph.windows import TICK, iso, utc
 
 GROUP = re.compile(r"\(\?P<(\w+)>((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*)\)")
 """A named group of a pattern, which may have groups in it."""
@@ -69,8 +69,8 @@ def time_told(declared: TimeField, at: datetime) -> str:
     if how == "iso":
         return iso(at) if zone is UTC else at.astimezone(zone).replace(tzinfo=None).isoformat()
     if "%" not in how:
-        since = Fraction((at - utc(declared.since)) // timedelta(microseconds=1))
-        return f"{float(since / (timedelta(**{how: 1}) // timedelta(microseconds=1))):.6f}"
+        since = Fraction((at - utc(declared.since)) // TICK)
+        return f"{float(since / (timedelta(**{how: 1}) // TICK)):.6f}"
     if declared.suffix:
         letter, offset = next(iter(declared.suffix.items()))
         return at.astimezone(datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").tzinfo).strftime(how) + letter
