@@ -24,6 +24,8 @@ exec "$SPARK_HOME/bin/spark-submit" \
   --driver-java-options "-XX:+ExitOnOutOfMemoryError -Dlog4j2.configurationFile=$files/log4j2.properties -Djava.io.tmpdir=$local_dir" \
   --conf spark.connect.grpc.binding.address=0.0.0.0 \
   --conf spark.connect.grpc.binding.port="$SPARK_PORT" \
+  --conf spark.scheduler.mode=FAIR \
+  --conf spark.scheduler.allocation.file="file://$files/fair.xml" \
   --conf spark.local.dir="$local_dir" \
   --conf spark.sql.warehouse.dir="$local_dir/warehouse" \
   --jars "$(IFS=,; echo "${jars[*]}")" \

@@ -22,6 +22,8 @@ exec "$STACK_PYTHON" -I -S "$STACK_FILES/guard.py" --grace 10 -- nice -n "$SPARK
   --driver-memory "$SPARK_MEMORY" \
   --driver-java-options "$java_options -Dlog4j2.configurationFile=$STACK_FILES/spark/log4j2.properties" \
   --conf spark.connect.grpc.binding.port="$SPARK_PORT" \
+  --conf spark.scheduler.mode=FAIR \
+  --conf spark.scheduler.allocation.file="file://$STACK_FILES/spark/fair.xml" \
   --conf spark.local.dir="$local_dir" \
   --conf spark.sql.warehouse.dir="$local_dir/warehouse" \
   --jars "$STACK_SPARK_JARS" \
