@@ -5,7 +5,7 @@ Everything here is a function of (record, day, registry): it may run at any time
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -66,12 +66,14 @@ def settle(settings: Settings, site: Site, day: date, influx: bool = True) -> Se
         known = newest_finished(connect(settings))
         # `ingest` may add late readings meanwhile: all that follows sees one and the same record.
         archive = archive.pinned("readings", "rejects")
+        came = [row for row in archive.came(window) if places.of(row["device"]).site == site.site]
+        edge.expect(spark, sum(row["count"] for row in came))
         around = window.widened(max(timedelta(seconds=places.longest_window), DUPLICATE_REACH), DUPLICATE_REACH)
         near = refined(spark, archive, places, [around], counted=window)
         ours = near.where(F.col("site") == site.site).persist()
         tables = _tables(ours, site, window, places.summing)
         try:
-            counts, batches = _balanced(archive, places, site, window, ours)
+            counts, batches = _balanced(archive, places, site, window, came, ours)
             log.info("refined", site=site.site, day=day.isoformat(), **counts)
             keys = {"site": F.lit(site.site), "day": F.lit(day)}
             # One file each is one core each; side by side they use the machine.
@@ -130,16 +132,13 @@ def _written(archive: Archive, site: Site, day: date, stored: int) -> set[tuple[
 
 
 def _balanced(
-    archive: Archive, places: Places, site: Site, window: Window, ours: DataFrame
+    archive: Archive, places: Places, site: Site, window: Window, came: Sequence[Mapping[str, Any]], ours: DataFrame
 ) -> tuple[dict[str, int], list[int]]:
     """The day's sums and its batches. Raises LedgerError unless read = stored + duplicate + rejected.
 
-    What was read is counted from the record as it came, without Spark; stored and duplicate from what was refined.
+    What `came` is counted from the record, without Spark; stored and duplicate from what was refined.
     """
-    came, refused = (
-        [row for row in rows if places.of(row["device"]).site == site.site]
-        for rows in (archive.came(window), archive.refused(window))
-    )
+    refused = (row for row in archive.refused(window) if places.of(row["device"]).site == site.site)
     arrived, rejected = (sum(row["count"] for row in rows) for rows in (came, refused))
 
     inside = (F.col("time") >= F.lit(window.start)) & (F.col("time") < F.lit(window.end))

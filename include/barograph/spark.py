@@ -29,6 +29,8 @@ SUBMITTED = {
 }
 """What answers depend on, for a session of spark-submit; our own servers have it from include/stack/spark/connect.conf.
 """
+WORTH_COMPILING = 100_000
+"""Readings from which compiled expressions save more than compiling them costs."""
 TOO_LARGE = " The answer is larger than a server may hold: ask for less (WHERE, LIMIT, GROUP BY) or in several parts."
 
 log = structlog.get_logger()
@@ -97,6 +99,16 @@ def _connected(settings: Settings, server: str, lasting: str | None) -> SparkSes
     url = settings.spark_url(server)
     _knock(server, url)
     return _lasting(settings, url, f"{server}-{lasting}") if lasting else _fresh(url)
+
+
+def expect(spark: SparkSession, readings: int) -> None:
+    """From here on, work on about so many readings.
+
+    Spark makes Java of each plan's expressions, and every batch is a new plan: of a small one that is a third of the
+    work, and interpreting them instead takes 15 us more of a reading. The answers are the same.
+    """
+    how = "FALLBACK" if readings >= WORTH_COMPILING else "NO_CODEGEN"
+    spark.conf.set("spark.sql.codegen.factoryMode", how)
 
 
 @contextmanager

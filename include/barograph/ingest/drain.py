@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from sqlalchemy import Engine
 
 from barograph import kafka
+from barograph import spark as edge
 from barograph.archive import Archive, inside
 from barograph.errors import LedgerError
 from barograph.ingest.plan import GONE, plan, still_there
@@ -29,6 +30,9 @@ from barograph.windows import EPOCH, Window, iso, merged, utc
 WRITER = "drain"
 NEAR = timedelta(minutes=10)
 """Touched ranges that lie closer than this are refined as one."""
+
+FULL_PACK = 500
+"""Readings of a message, at least, where a history is published or a collector had to wait."""
 
 ROWS_PER_FILE = 200_000
 """A batch of a minute is one file a day: many small ones make every later look slow."""
@@ -117,6 +121,7 @@ def drain(spark: SparkSession, settings: Settings, archive: Archive, ledger: Led
     if batch.counts is None:
         if not _appended(archive, batch):
             batch = _checked(settings, ledger, batch)
+            edge.expect(spark, _guessed(ledger, batch))
             batch = _append(spark, settings, archive, ledger, batch)
         touched = reach_of(archive, batch)
         counts = _count(spark, archive, batch, touched)
@@ -124,6 +129,13 @@ def drain(spark: SparkSession, settings: Settings, archive: Archive, ledger: Led
         batch = replace(batch, counts=counts, touched=touched)
     check_balance(batch)
     return batch
+
+
+def _guessed(ledger: Ledger, batch: Batch) -> int:
+    """How many readings it may hold, before anybody has looked: as many to a message as lately."""
+    lately = next((counts for each in ledger.recent(5) if (counts := each.counts) and counts.get("messages")), None)
+    each = lately["read"] / lately["messages"] if lately else FULL_PACK
+    return round(sum(part.messages for part in batch.plan) * each)
 
 
 def _appended(archive: Archive, batch: Batch) -> bool:
@@ -156,6 +168,7 @@ def _append(spark: SparkSession, settings: Settings, archive: Archive, ledger: L
         expected, missing = _expected(frames, refused, [*from_devices, *from_collector])
         if any(gap["why"] == GONE for gap in batch.gaps):
             expected = _with_appended(archive, batch, expected)
+        edge.expect(spark, expected["read"])
         batch = replace(batch, expected=expected, gaps=[*batch.gaps, *missing])
         ledger.note(batch.batch, expected=expected, gaps=batch.gaps)
         if missing:

@@ -91,6 +91,7 @@ def _complete(work: _Work, batch: Batch) -> BatchSummary:
     steps: dict[str, Any] = {}
     with _step(work, batch, steps, "drain") as facts:
         batch = drain(work.spark, work.settings, work.archive, work.ledger, batch)
+        edge.expect(work.spark, (batch.counts or {}).get("read", 0))
         # Before the batch counts as done: a mark that is set twice is one mark.
         behind = late.days_behind(work.archive, work.places, batch.batch, batch.horizon)
         facts.update(batch.counts or {}, **late.lateness(work.archive, batch.batch))

@@ -94,6 +94,7 @@ def replay(settings: Settings, choice: Choice, run_id: str, now: datetime) -> li
     """
     engine, archive = connect(settings), Archive.of(settings)
     with writer_lock(engine, "replay"), edge.session(settings, "history") as spark:
+        edge.expect(spark, AT_ONCE)
         archive.create(spark)
         work = _Work(settings, spark, archive, engine)
         # A restored older database must not give out a number that the record knows.

@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.transforms.quality.drawn import a_record, judged, places, series
 
+from barograph import spark as edge
 from barograph.influx import lines
 from barograph.transforms import cleaning
 
@@ -44,6 +45,19 @@ def test_a_point_that_turns_out_good_loses_its_reasons(written):
     assert 'value=14.5,flag=4i,reasons="spike,clock_off"' == found[2]
     assert 'value=500.0,flag=4i,reasons="out_of_range,clock_off"' == found[4]
     assert 'flag=9i,reasons="no_value,clock_off"' == found[5]
+
+
+def test_few_readings_are_written_as_many_are(spark, written):
+    """Of few, expressions are interpreted, of many compiled."""
+    point = {"calibration": [{"since": "2026-11-01", "offset": 0.5}], "error_codes": [85]}
+    rows = series("4.0 4.1 14.5 4.1 500 - 85", skew=1.0)
+
+    edge.expect(spark, edge.WORTH_COMPILING - 1)
+    few = written(rows, places(point=point))
+    edge.expect(spark, edge.WORTH_COMPILING)
+
+    assert len(few) == 7
+    assert few == written(rows, places(point=point))
 
 
 def test_every_reason_can_be_written_as_it_is():

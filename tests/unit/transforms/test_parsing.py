@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from barograph import spark as edge
 from barograph.readings import REASONS
 from barograph.transforms import parsing
 
@@ -132,3 +133,23 @@ def test_no_file_of_a_malformed_collection_stops_the_batch(parsed):
 
     assert "good" in {row.device for row in kept}
     assert {row.reason for row in refused} <= REASONS.keys()
+
+
+def test_few_messages_are_read_as_many_are(spark, parsed):
+    """Of few, expressions are interpreted, of many compiled: two machines in Spark, and one answer."""
+    messages = [
+        b'{"device":"a","values":{"t":1.5,"h":"wet","n":NaN,"i":1e999,"on":true,"gone":null},"skew":-2.5}',
+        b'[{"device":"b","boot":"x","seq":7,"time":"2026-11-22T11:00:00.000001Z","values":{"t":2}},{"device":"b"}]',
+        b'{"device":"c","time":"2031-01-01T00:00:00Z","values":{"t":1},"historical":true}',
+        *(b'{"device": "sensor3", "temperature": 21}', b"rubbish", b"\xff\xfe", b"", b"[]", b'{"values":{"t":1}}'),
+        None,
+    ]
+
+    edge.expect(spark, edge.WORTH_COMPILING - 1)
+    few = parsed(*messages)
+    edge.expect(spark, edge.WORTH_COMPILING)
+    many = parsed(*messages)
+
+    assert len(few[0]) == 5
+    assert len(few[1]) > 5
+    assert few == many
