@@ -115,7 +115,7 @@ class Batches(Chronicle):
             earliest[source] = min(since, earliest.get(source, since))
         if new:
             changed = min(row["time"] for row in new) - reach.ahead
-            self._rows = pa.concat_tables([self._rows, a_record(new)])
+            self._rows = pa.concat_tables([self._rows, a_record(new)]).combine_chunks()
             around = _since(self._rows, changed - reach.back)
             since = microseconds(changed)
             self.record = [each for each in self.record if each.time < since]
