@@ -70,6 +70,7 @@ def stack(devices: int) -> Iterator[Settings]:
         for number, name in enumerate(names(devices))
     ]
     registered = [{"device": name, "zone": "wall", "cadence": 1} for name in names(devices)]
+    registered += [{"device": name, "zone": "rooms", "cadence": CADENCE} for name in slower(devices)]
     (site / "site.yaml").write_text(json.dumps({"site": "bench", "name": "B", "ports": ports, "devices": registered}))
     settings = load_settings()
     secrets.generate(settings)
@@ -83,6 +84,11 @@ def stack(devices: int) -> Iterator[Settings]:
 
 def names(devices: int) -> list[str]:
     return [f"fridge-{number:02d}" for number in range(devices)]
+
+
+def slower(devices: int) -> list[str]:
+    """Those whose history settles beside it."""
+    return [f"room-{number:02d}" for number in range(devices)]
 
 
 def measured(settings: Settings, minutes: float, beside: Callable[[Settings, threading.Event], int] | None) -> str:
@@ -164,12 +170,12 @@ def yesterday() -> datetime:
 
 
 def publish_yesterday(settings: Settings, devices: int) -> None:
-    """A day of the same devices at a cadence of ten seconds, marked historical."""
+    """A day of as many other devices at a cadence of ten seconds, marked historical."""
     producer = kafka.Producer(settings)
     dice = random.Random(7)  # noqa: S311
     start, frames = yesterday(), 86_400 // CADENCE
     try:
-        for name in names(devices):
+        for name in slower(devices):
             said = [
                 f'{{"device":"{name}","boot":"h","seq":{number},"historical":true,'
                 f'"time":"{iso(start + timedelta(seconds=number * CADENCE))}",'
