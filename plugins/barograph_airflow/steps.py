@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from barograph import registry
 from barograph.errors import DocumentError, LedgerError, QuestionError, SettingsError
 from barograph.reports.periods import Kind
 from barograph.settings import Settings, load_settings
+from barograph.stack.pools import HISTORY
 from barograph_airflow import notes, stages
 from barograph_airflow.links import BacktestLink, BackupLink, BatchLink, DaysLink, ReportLink
 
@@ -108,6 +110,10 @@ def settled(period: Any, hours: float) -> Settled:
     )
 
 
+POLITE = 10
+"""Of a `nice`: who works on days that are over takes what `ingest` leaves, as the history server does."""
+
+
 class Step(BaseOperator):
     template_fields = ("day",)
     ui_color = "#dbe9f4"
@@ -119,6 +125,8 @@ class Step(BaseOperator):
     def execute(self, context: Any) -> Facts:
         started = time.monotonic()
         settings = load_settings()
+        if self.pool == HISTORY:
+            os.nice(POLITE)
         try:
             facts = STAGES[self.task_id](settings, context, self.day)
         except HOPELESS as error:

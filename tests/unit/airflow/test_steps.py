@@ -211,6 +211,22 @@ def test_a_step_returns_the_facts_of_its_stage(monkeypatch: pytest.MonkeyPatch):
     assert ("settle", 7) == (verb, said["stored"])
 
 
+@pytest.mark.parametrize(("pool", "nicer"), [("history", [10]), ("default_pool", [])])
+def test_days_that_are_over_take_what_ingest_leaves_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch, pool: str, nicer: list[int]
+):
+    """A slot of its own is not enough where all share two cores."""
+    told: list[int] = []
+    monkeypatch.setattr(steps.os, "nice", told.append)
+    monkeypatch.setitem(steps.STAGES, "report", lambda settings, context, day: {})
+    monkeypatch.setattr(steps.stages, "tell", lambda settings, step, facts, context: None)
+    monkeypatch.setattr(steps.notes, "leave", lambda settings, context, step, facts: None)
+
+    step("report", day={"site": "demo", "day": "2026-11-22"}, pool=pool).execute({})
+
+    assert told == nicer
+
+
 def test_how_a_step_went_stands_at_its_runs_end(monkeypatch: pytest.MonkeyPatch):
     """A run that is cleared says it again at the same place; `ingest` says more, and by itself."""
     end = datetime(2026, 11, 22, tzinfo=UTC)
