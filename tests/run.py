@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "barograph"
 BIN = Path(sys.executable).parent
 LINT = {
     "ruff": ["ruff", "check", "."],
@@ -151,6 +152,8 @@ def environment() -> dict[str, str]:
         if not name.startswith(("AIRFLOW_", "BAROGRAPH_", "STACK_", "PC_")) or name.startswith("BAROGRAPH_TEST_")
     }
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Of all checkouts: it goes by what the files say, not by where they lie or how old they are.
+    inherited.setdefault("MYPY_CACHE_DIR", str(CACHE / "mypy"))
     return {**inherited, "PATH": f"{BIN}{os.pathsep}{inherited.get('PATH', '')}", "PYTHONPATH": "include:plugins"}
 
 
