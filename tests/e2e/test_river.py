@@ -222,8 +222,12 @@ def test_days_of_before_are_backfilled_in_airflows_own_form(stack, browser):
 
     assert run["run_type"] == "backfill"
     assert shelf.find(stack.settings, "demo", day).summary["verdict"] == "empty"
-    page.goto(f"{stack.settings.airflow_address}/barograph/reports")
-    page.locator(f"a.day[href$='{page_id('demo', day.isoformat())}']").wait_for(timeout=30_000)
+
+    def in_the_calendar():
+        page.goto(f"{stack.settings.airflow_address}/barograph/reports")
+        return page.locator(f"a.day[href$='{page_id('demo', day.isoformat())}']").count()
+
+    assert until(in_the_calendar, 60)
     page.close()
 
 

@@ -8,6 +8,7 @@ import hashlib
 import importlib.metadata
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def at_home(path: Path, homes: set[str]) -> bool:
     return any(place(path) == home or (home.endswith("/") and place(path).startswith(home)) for home in homes)
 
 
+@cache
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
