@@ -221,7 +221,7 @@ def test_a_kill_after_each_request_to_influxdb_changes_nothing(services):
 
     with opened(services.settings) as river:
         river.send(*a_bad_quarter_of_an_hour(river))
-        small = {"patience": 0.1, "timeout": 5, "lines_per_request": 15}
+        small = {"patience": 0.1, "timeout": 5, "lines_per_request": 10}
         kills, shown = 0, []
         while not shown or not finished(river):
             with cut_after(river.settings.influx_url, kills, forward_last=kills % 2 == 0) as door:
@@ -232,9 +232,9 @@ def test_a_kill_after_each_request_to_influxdb_changes_nothing(services):
             kills += 1
 
         river.ingest()
-        assert kills > 4
+        assert kills > 6
         assert shown == sorted(shown)
-        assert shown[0] < shown[2] < shown[-1]
+        assert shown[0] < shown[3] < shown[-1]
         assert expected == anonymous(told(river), river)
 
 

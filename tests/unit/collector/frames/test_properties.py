@@ -22,7 +22,7 @@ from tests.unit.collector.frames.framings import (
 
 from barograph.collector.frames import SAMPLE, Cut, cutter
 
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=40, deadline=None)
 """For each of the framings."""
 
 EXAMPLE = {
